@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+# The short way to everything; meson does the work. Missing Debian packages are installed first
+# (as root, or through sudo), which each target says.
+.PHONY: all demo test test-cluster bench check fuzz install clean
+.DELETE_ON_ERROR:
+
+RELEASE := build/release
+SANITIZED := build/sanitized
+THREADS := build/threads
+VENV := build/venv
+PYTHON := /usr/bin/python3
+PREFIX ?= /usr/local
+MESON_FLAGS ?=
+
+all: $(RELEASE)/build.ninja
+	@echo "Building in $(RELEASE)"
+	@ninja -C $(RELEASE) --quiet
+
+# One configuration a folder; the packages come first, since meson looks for them.
+$(RELEASE)/build.ninja:
+	@tools/install-packages build
+	@meson setup $(RELEASE) -Dtests=false -Dbuildtype=release -Db_ndebug=false --prefix=$(PREFIX) \
+	    --strip $(MESON_FLAGS) >/dev/null || { cat $(RELEASE)/meson-logs/meson-log.txt; exit 1; }
+
+$(SANITIZED)/build.ninja:
+	@tools/install-packages build test
+	@meson setup $(SANITIZED) -Db_sanitize=address,undefined -Db_lundef=false $(MESON_FLAGS) >/dev/null
+
+$(THREADS)/build.ninja:
+	@tools/install-packages build test
+	@meson setup $(THREADS) -Db_sanitize=thread -Db_lundef=false $(MESON_FLAGS) >/dev/null
+
+# The programs that others wrote and that must be content with the emulated boards.
+$(VENV)/ready: tests/requirements.txt
+	@tools/install-packages test
+	$(PYTHON) -m venv --system-site-packages $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@
+
+demo: all
+	@$(RELEASE)/src/cli/carve demo
+
+test: all $(SANITIZED)/build.ninja $(THREADS)/build.ninja $(VENV)/ready
+	@echo "Building in $(SANITIZED) and $(THREADS), with sanitizers; this takes some minutes"
+	@ninja -C $(SANITIZED) --quiet
+	@ninja -C $(THREADS) --quiet
+	@tools/run-tests --release $(RELEASE) --sanitized $(SANITIZED) --threads $(THREADS) \
+	    --venv $(VENV) $(TESTS)
+
+test-cluster: all
+	@tools/install-packages build test cluster
+	@tools/run-tests --release $(RELEASE) --cluster
+
+bench: all
+	@tools/install-packages build test
+	@bench/run --release $(RELEASE)
+
+check: $(SANITIZED)/build.ninja
+	@tools/install-packages build test check
+	@tools/check
+
+fuzz:
+	@tools/install-packages build test check
+	@tests/fuzz/run build/fuzz
+
+install: all
+	@meson install -C $(RELEASE) --no-rebuild
+
+clean:
+	rm -rf build
