@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The node's state to bytes and back: nothing gets lost, and nothing impossible gets in. */
+#include "test.h"
+
+#include <errno.h>
+
+#include "base/buf.h"
+#include "node.pb-c.h"
+#include "node/node_state.h"
+#include "slice/fixture.h"
+
+static uint32_t next(uint32_t *seed)
+{
+    *seed = *seed * 1664525U + 1013904223U;
+    return *seed >> 8;
+}
+
+static void random_text(char *field, size_t size, uint32_t *seed)
+{
+    size_t length = next(seed) % size;
+
+    for (size_t i = 0; i < length; i++)
+        field[i] = (char)(' ' + next(seed) % 90);
+    memset(field + length, 0, size - length);
+}
+
+#define RANDOM_TEXT(field) random_text((field), sizeof(field), seed)
+
+static void random_geometry(struct gpu_geometry *g, uint32_t *seed)
+{
+    g->axis = next(seed) % 13;
+    g->from_table = next(seed) % 2;
+    g->n_profiles = next(seed) % (GPU_MAX_PROFILES + 1);
+    for (unsigned i = 0; i < g->n_profiles; i++) {
+        struct gpu_profile *p = &g->profiles[i];
+        unsigned *numbers[] = {&p->id,           &p->index,        &p->slices,   &p->max_instances,
+                               &p->sm_count,     &p->copy_engines, &p->decoders, &p->encoders,
+                               &p->jpeg_engines, &p->ofa_engines};
+
+        RANDOM_TEXT(p->name);
+        for (size_t k = 0; k < sizeof(numbers) / sizeof(numbers[0]); k++)
+            *numbers[k] = next(seed);
+        p->mem_mib = next(seed);
+        p->unknown = (uint8_t)next(seed);
+        p->p2p = next(seed) % 2;
+        p->span_size = (uint8_t)(next(seed) % 17);
+        p->span_starts = (uint16_t)next(seed);
+    }
+}
+
+static void random_instances(struct gpu *gpu, uint32_t *seed)
+{
+    gpu->n_instances = next(seed) % (GPU_MAX_INSTANCES + 1);
+    for (unsigned i = 0; i < gpu->n_instances; i++) {
+        struct gpu_instance *gi = &gpu->instances[i];
+
+        gi->id = next(seed);
+        gi->profile_id = next(seed);
+        gi->span.start = (uint8_t)(next(seed) % 17);
+        gi->span.size = (uint8_t)(next(seed) % 17);
+        gi->n_computes = next(seed) % (GPU_MAX_COMPUTE + 1);
+        for (unsigned k = 0; k < gi->n_computes; k++) {
+            gi->computes[k].id = next(seed);
+            gi->computes[k].slices = next(seed);
+            gi->computes[k].device_index = next(seed);
+            RANDOM_TEXT(gi->computes[k].uuid);
+        }
+    }
+}
+
+static void random_gpu(struct gpu *gpu, uint32_t *seed)
+{
+    gpu->index = next(seed);
+    gpu->minor = next(seed);
+    RANDOM_TEXT(gpu->uuid);
+    RANDOM_TEXT(gpu->name);
+    RANDOM_TEXT(gpu->bus_id);
+    RANDOM_TEXT(gpu->fault);
+    gpu->device_id = next(seed);
+    gpu->subsystem_id = next(seed);
+    gpu->numa_node = (int)(next(seed) % 9) - 1;
+    gpu->compute_major = next(seed);
+    gpu->compute_minor = next(seed);
+    gpu->mem_total_bytes = (uint64_t)next(seed) << 20;
+    gpu->mem_used_bytes = (uint64_t)next(seed) << 10;
+    gpu->mem_reserved_bytes = next(seed);
+    gpu->mig = (enum gpu_mig)(next(seed) % 3);
+    gpu->mig_pending = (enum gpu_mig)(next(seed) % 3);
+    random_geometry(&gpu->geometry, seed);
+    random_instances(gpu, seed);
+    gpu->n_processes = next(seed) % 8 ? next(seed) % 4 : GPU_MAX_PROCESSES;
+    gpu->n_processes_left_out = next(seed) % 3;
+    gpu->processes = calloc(gpu->n_processes + 1, sizeof *gpu->processes);
+    assert_non_null(gpu->processes);
+    for (unsigned i = 0; i < gpu->n_processes; i++) {
+        gpu->processes[i].pid = next(seed);
+        gpu->processes[i].gi_id = (int)(next(seed) % 9) - 1;
+        gpu->processes[i].ci_id = (int)(next(seed) % 9) - 1;
+        gpu->processes[i].mem_bytes = (uint64_t)next(seed) << 16;
+    }
+}
+
+static struct inventory *random_inventory(uint32_t *seed)
+{
+    struct inventory *inv = calloc(1, sizeof *inv);
+
+    assert_non_null(inv);
+    inv->n_gpus = next(seed) % 10;
+    inv->gpus = calloc(inv->n_gpus + 1, sizeof *inv->gpus);
+    assert_non_null(inv->gpus);
+    RANDOM_TEXT(inv->driver_version);
+    RANDOM_TEXT(inv->nvml_version);
+    inv->cuda_version = next(seed);
+    for (unsigned i = 0; i < inv->n_gpus; i++)
+        random_gpu(&inv->gpus[i], seed);
+    if (next(seed) % 4 == 0)
+        return inv;
+    inv->links = calloc((size_t)inv->n_gpus * inv->n_gpus + 1, sizeof *inv->links);
+    assert_non_null(inv->links);
+    for (unsigned i = 0; i < inv->n_gpus * inv->n_gpus; i++)
+        inv->links[i] = (struct gpu_link){(uint8_t)next(seed), (uint8_t)next(seed)};
+    return inv;
+}
+
+/* Both were zeroed and filled field by field, so their padding is alike. */
+static void check_gpu(const struct gpu *a, const struct gpu *b)
+{
+    OWN_MEM struct gpu *left = malloc(sizeof *left), *right = malloc(sizeof *right);
+
+    assert_true(left && right);
+    assert_int_equal(a->n_processes, b->n_processes);
+    for (unsigned i = 0; i < a->n_processes; i++)
+        assert_memory_equal(&a->processes[i], &b->processes[i], sizeof a->processes[i]);
+    memcpy(left, a, sizeof *left);
+    memcpy(right, b, sizeof *right);
+    left->processes = right->processes = NULL;
+    assert_memory_equal(left, right, sizeof *left);
+}
+
+static void check_inventory(const struct inventory *a, const struct inventory *b)
+{
+    assert_string_equal(a->driver_version, b->driver_version);
+    assert_string_equal(a->nvml_version, b->nvml_version);
+    assert_int_equal(a->cuda_version, b->cuda_version);
+    assert_int_equal(a->n_gpus, b->n_gpus);
+    for (unsigned i = 0; i < a->n_gpus; i++)
+        check_gpu(&a->gpus[i], &b->gpus[i]);
+    if (a->links && a->n_gpus > 0)
+        assert_memory_equal(a->links, b->links, sizeof a->links[0] * a->n_gpus * a->n_gpus);
+    else
+        assert_null(b->links);
+}
+
+static void check_texts(const char *const *a, const char *const *b, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        assert_string_equal(a[i], b[i]);
+}
+
+static void check_state(const struct node_state *a, const struct node_state *b)
+{
+    assert_int_equal(a->generation, b->generation);
+    assert_int_equal(a->n_resources, b->n_resources);
+    for (size_t i = 0; i < a->n_resources; i++) {
+        assert_string_equal(a->resources[i].name, b->resources[i].name);
+        assert_int_equal(a->resources[i].slices, b->resources[i].slices);
+        assert_int_equal(a->resources[i].healthy, b->resources[i].healthy);
+        assert_int_equal(a->resources[i].replicas, b->resources[i].replicas);
+        assert_int_equal(a->resources[i].mig, b->resources[i].mig);
+        assert_int_equal(a->resources[i].registered, b->resources[i].registered);
+    }
+    assert_string_equal(a->config_file, b->config_file);
+    assert_string_equal(a->config_error, b->config_error);
+    assert_int_equal(a->n_findings, b->n_findings);
+    check_texts(a->findings, b->findings, a->n_findings);
+    assert_int_equal(a->last_good, b->last_good);
+    assert_int_equal(a->n_notes, b->n_notes);
+    check_texts(a->notes, b->notes, a->n_notes);
+    assert_string_equal(a->driver_error, b->driver_error);
+    assert_string_equal(a->version, b->version);
+    assert_int_equal(!a->inventory, !b->inventory);
+    if (a->inventory)
+        check_inventory(a->inventory, b->inventory);
+}
+
+/* Packs, unpacks, compares, packs again: the same bytes. */
+static void check_round_trip(const struct node_state *state)
+{
+    OWN(node_state_freep) struct node_state *again = NULL;
+    OWN(buf_done) struct buf bytes, other;
+    struct err e = {0};
+
+    buf_init(&bytes, NODE_STATE_MAX_BYTES);
+    buf_init(&other, NODE_STATE_MAX_BYTES);
+    assert_int_equal(node_state_pack(&bytes, state, &e), 0);
+    if (node_state_unpack(&again, bytes.data, bytes.size, &e) < 0)
+        fail_msg("%s", e.msg);
+    check_state(state, again);
+    assert_int_equal(node_state_pack(&other, again, &e), 0);
+    assert_int_equal(other.size, bytes.size);
+    assert_memory_equal(other.data, bytes.data, bytes.size);
+    buf_done(&other);
+}
+
+static void every_state_comes_back_as_it_was(void **state)
+{
+    static const char *const texts[] = {"a.yaml:3:4: warning: 'x'", "", "GPUs 0-7: MIG is on"};
+    static const struct node_resource resources[] = {
+        {.name = "nvidia.com/gpu", .slices = 8, .healthy = 7, .replicas = 1},
+        {.name = "nvidia.com/mig-1g.5gb",
+         .slices = 560,
+         .healthy = 560,
+         .replicas = 10,
+         .mig = true,
+         .registered = true},
+    };
+    uint32_t seed = 5;
+
+    (void)state;
+    for (unsigned round = 0; round < 60; round++) {
+        struct node_state s = {
+            .generation = (uint64_t)next(&seed) << 30,
+            .inventory = next(&seed) % 6 ? random_inventory(&seed) : NULL,
+            .n_resources = next(&seed) % 3,
+            .resources = resources,
+            .config_file = texts[next(&seed) % 3],
+            .config_error = texts[next(&seed) % 3],
+            .n_findings = next(&seed) % 4,
+            .findings = texts,
+            .last_good = next(&seed) % 2,
+            .n_notes = next(&seed) % 4,
+            .notes = texts,
+            .driver_error = texts[next(&seed) % 3],
+            .version = texts[next(&seed) % 3],
+        };
+
+        check_round_trip(&s);
+        inventory_free(s.inventory);
+    }
+}
+
+static void texts_that_are_missing_come_back_empty(void **state)
+{
+    OWN(node_state_freep) struct node_state *again = NULL;
+    OWN(buf_done) struct buf bytes;
+    struct node_state s = {.generation = 1};
+    struct err e = {0};
+
+    (void)state;
+    buf_init(&bytes, 1024);
+    assert_int_equal(node_state_pack(&bytes, &s, &e), 0);
+    assert_int_equal(node_state_unpack(&again, bytes.data, bytes.size, &e), 0);
+    assert_string_equal(again->config_file, "");
+    assert_string_equal(again->config_error, "");
+    assert_string_equal(again->driver_error, "");
+    assert_string_equal(again->version, "");
+    assert_null(again->inventory);
+    /* No bytes at all are a state too: nothing set. */
+    node_state_free(again);
+    again = NULL;
+    assert_int_equal(node_state_unpack(&again, "", 0, &e), 0);
+    assert_string_equal(again->config_file, "");
+}
+
+static void a_resource_in_short_counts_slices(void **state)
+{
+    struct config_share share = {.name = (char *)"nvidia.com/gpu", .replicas = 10};
+    struct config config = {.n_shares = 1, .shares = &share};
+    struct inventory *inv = fixture_node(8, GPU_MIG_OFF);
+    struct resource_list *list;
+    struct node_resource r;
+
+    (void)state;
+    (void)TEXT_COPY(inv->gpus[2].fault, "GPU is lost");
+    list = fixture_list(inv, &config);
+    r = node_state_resource(&list->resources[0], true);
+    assert_string_equal(r.name, "nvidia.com/gpu");
+    assert_int_equal(r.slices, 80);
+    assert_int_equal(r.healthy, 70);
+    assert_int_equal(r.replicas, 10);
+    assert_false(r.mig);
+    assert_true(r.registered);
+    resource_list_free(list);
+    inventory_free(inv);
+}
+
+/* A message with one of everything; each test breaks one thing of it. */
+struct broken {
+    Carve__V1__NodeState state;
+    Carve__V1__Inventory inventory;
+    Carve__V1__Gpu gpu, *gpus[GPU_MAX + 1];
+    Carve__V1__Profile profile, *profiles[GPU_MAX_PROFILES + 1];
+    Carve__V1__Instance instance, *instances[GPU_MAX_INSTANCES + 1];
+    Carve__V1__Span span;
+    Carve__V1__Compute compute, *computes[GPU_MAX_COMPUTE + 1];
+    Carve__V1__Process process, *processes[GPU_MAX_PROCESSES + 1];
+    Carve__V1__Link link, *links[4];
+    char text[256];
+};
+
+#define FILL(list, item)                                                                           \
+    for (size_t i = 0; i < sizeof(list) / sizeof((list)[0]); i++)                                  \
+    (list)[i] = (item)
+
+static void make_whole(struct broken *b)
+{
+    memset(b, 0, sizeof *b);
+    carve__v1__node_state__init(&b->state);
+    carve__v1__inventory__init(&b->inventory);
+    carve__v1__gpu__init(&b->gpu);
+    carve__v1__profile__init(&b->profile);
+    carve__v1__instance__init(&b->instance);
+    carve__v1__span__init(&b->span);
+    carve__v1__compute__init(&b->compute);
+    carve__v1__process__init(&b->process);
+    carve__v1__link__init(&b->link);
+    FILL(b->gpus, &b->gpu);
+    FILL(b->profiles, &b->profile);
+    FILL(b->instances, &b->instance);
+    FILL(b->computes, &b->compute);
+    FILL(b->processes, &b->process);
+    FILL(b->links, &b->link);
+    b->state.inventory = &b->inventory;
+    b->inventory.gpus = b->gpus;
+    b->inventory.links = b->links;
+    b->gpu.profiles = b->profiles;
+    b->gpu.instances = b->instances;
+    b->gpu.processes = b->processes;
+    b->instance.span = &b->span;
+    b->instance.computes = b->computes;
+    b->inventory.n_gpus = b->inventory.n_links = b->gpu.n_profiles = b->gpu.n_instances =
+        b->gpu.n_processes = b->instance.n_computes = 1;
+    memset(b->text, 'x', sizeof b->text - 1);
+}
+
+static int unpack(const struct broken *b, struct err *e)
+{
+    OWN(node_state_freep) struct node_state *out = NULL;
+    size_t size = carve__v1__node_state__get_packed_size(&b->state);
+    OWN_MEM uint8_t *bytes = malloc(size + 1);
+
+    assert_non_null(bytes);
+    (void)carve__v1__node_state__pack(&b->state, bytes);
+    return node_state_unpack(&out, bytes, size, e);
+}
+
+static void refuses_what_cannot_be(void **state)
+{
+    static struct broken b;
+    struct err e = {0};
+
+    (void)state;
+    make_whole(&b);
+    assert_int_equal(unpack(&b, &e), 0);
+#define REFUSED(change)                                                                            \
+    do {                                                                                           \
+        make_whole(&b);                                                                            \
+        change;                                                                                    \
+        assert_int_equal(unpack(&b, &e), -EPROTO);                                                 \
+    } while (0)
+    REFUSED((b.inventory.n_gpus = GPU_MAX + 1, b.inventory.n_links = 0));
+    REFUSED(b.inventory.n_gpus = 2);
+    REFUSED(b.inventory.n_links = 4);
+    REFUSED(b.inventory.driver_version = b.text);
+    REFUSED(b.inventory.nvml_version = b.text);
+    REFUSED(b.link.level = 256);
+    REFUSED(b.link.nvlinks = 256);
+    REFUSED(b.gpu.uuid = b.text);
+    REFUSED(b.gpu.name = b.text);
+    REFUSED(b.gpu.bus_id = b.text + 239);
+    REFUSED(b.gpu.fault = b.text);
+    REFUSED(b.gpu.mig = 3);
+    REFUSED(b.gpu.mig_pending = (Carve__V1__MigMode)-1);
+    REFUSED(b.gpu.mig_axis = 17);
+    REFUSED(b.gpu.n_profiles = GPU_MAX_PROFILES + 1);
+    REFUSED(b.gpu.n_instances = GPU_MAX_INSTANCES + 1);
+    REFUSED(b.gpu.n_processes = GPU_MAX_PROCESSES + 1);
+    REFUSED(b.profile.name = b.text);
+    REFUSED(b.profile.span_size = 17);
+    REFUSED(b.profile.span_starts = 0x10000);
+    REFUSED(b.profile.unknown = 256);
+    REFUSED(b.instance.span = NULL);
+    REFUSED(b.instance.n_computes = GPU_MAX_COMPUTE + 1);
+    REFUSED(b.span.start = 17);
+    REFUSED(b.span.size = 17);
+    REFUSED(b.compute.uuid = b.text);
+#undef REFUSED
+    assert_int_equal(e.code, EPROTO);
+    assert_non_null(strstr(e.msg, "GPU 0"));
+}
+
+static void accepts_everything_up_to_the_bounds(void **state)
+{
+    static struct broken b;
+    struct err e = {0};
+
+    (void)state;
+    make_whole(&b);
+    b.inventory.n_gpus = GPU_MAX;
+    b.inventory.n_links = 0;
+    b.gpu.n_profiles = GPU_MAX_PROFILES;
+    b.gpu.n_instances = GPU_MAX_INSTANCES;
+    b.gpu.n_processes = GPU_MAX_PROCESSES;
+    b.gpu.mig_axis = b.span.start = b.span.size = b.profile.span_size = 16;
+    b.profile.span_starts = 0xffff;
+    b.instance.n_computes = GPU_MAX_COMPUTE;
+    b.gpu.uuid = b.gpu.name = b.compute.uuid = b.text + 255 - (GPU_UUID_SIZE - 1);
+    b.gpu.bus_id = b.text + 240;
+    b.profile.name = b.text + 255 - (GPU_PROFILE_NAME_SIZE - 1);
+    assert_int_equal(unpack(&b, &e), 0);
+}
+
+static void a_small_message_never_grows_large(void **state)
+{
+    enum { COUNT = 1 << 20 };
+    /* NodeState.inventory of COUNT empty GPUs: two megabytes would become hundreds. */
+    OWN_MEM uint8_t *bytes = malloc(5 + 2 * COUNT);
+    size_t size = 2 * COUNT;
+    struct node_state *out = NULL;
+    struct err e = {0};
+
+    (void)state;
+    assert_non_null(bytes);
+    bytes[0] = 0x12;
+    for (size_t i = 0; i < 4; i++)
+        bytes[1 + i] = (uint8_t)((size >> (7 * i) & 0x7f) | (i < 3 ? 0x80 : 0));
+    for (size_t i = 0; i < COUNT; i++) {
+        bytes[5 + 2 * i] = 0x22;
+        bytes[6 + 2 * i] = 0;
+    }
+    assert_int_equal(node_state_unpack(&out, bytes, 5 + size, &e), -EPROTO);
+    assert_null(out);
+    /* One of them is a message like any other. */
+    assert_int_equal(node_state_unpack(&out, "\x12\x02\x22\x00", 4, &e), 0);
+    assert_int_equal(out->inventory->n_gpus, 1);
+    node_state_free(out);
+}
+
+static void damaged_bytes_are_refused_or_read_but_never_more(void **state)
+{
+    uint32_t seed = 9;
+    struct node_state s = {.inventory = random_inventory(&seed), .version = "0.1.0"};
+    OWN(buf_done) struct buf bytes;
+    struct err e = {0};
+
+    (void)state;
+    while (s.inventory->n_gpus == 0 || s.inventory->n_gpus > 3) {
+        inventory_free(s.inventory);
+        s.inventory = random_inventory(&seed);
+    }
+    buf_init(&bytes, NODE_STATE_MAX_BYTES);
+    assert_int_equal(node_state_pack(&bytes, &s, &e), 0);
+    for (size_t round = 0; round < 3000; round++) {
+        OWN(node_state_freep) struct node_state *out = NULL;
+        OWN_MEM char *copy = malloc(bytes.size);
+        size_t size = round % 2 ? bytes.size : next(&seed) % bytes.size;
+
+        assert_non_null(copy);
+        memcpy(copy, bytes.data, size);
+        for (unsigned i = 0; size > 0 && i < 1 + round % 4; i++)
+            copy[next(&seed) % size] = (char)next(&seed);
+        if (node_state_unpack(&out, copy, size, &e) == 0 && out->inventory)
+            assert_true(out->inventory->n_gpus <= GPU_MAX);
+    }
+    inventory_free(s.inventory);
+}
+
+static void a_state_too_large_is_not_packed(void **state)
+{
+    static char text[1 << 20];
+    static const char *texts[5] = {text, text, text, text, text};
+    struct node_state s = {.n_notes = 5, .notes = texts};
+    OWN(buf_done) struct buf bytes;
+    struct err e = {0};
+
+    (void)state;
+    memset(text, 'x', sizeof text - 1);
+    buf_init(&bytes, 64 << 20);
+    assert_int_equal(node_state_pack(&bytes, &s, &e), -EMSGSIZE);
+    assert_int_equal(bytes.size, 0);
+    s.n_notes = 3;
+    assert_int_equal(node_state_pack(&bytes, &s, &e), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_state_comes_back_as_it_was),
+        cmocka_unit_test(texts_that_are_missing_come_back_empty),
+        cmocka_unit_test(a_resource_in_short_counts_slices),
+        cmocka_unit_test(refuses_what_cannot_be),
+        cmocka_unit_test(accepts_everything_up_to_the_bounds),
+        cmocka_unit_test(a_small_message_never_grows_large),
+        cmocka_unit_test(damaged_bytes_are_refused_or_read_but_never_more),
+        cmocka_unit_test(a_state_too_large_is_not_packed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
