@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`carve` against a real carved on the emulated node; the machinery is that of tests/agent."""
+import concurrent.futures
+import importlib.util
+import json
+import pathlib
+import subprocess
+import sys
+import threading
+
+import grpc
+import pytest
+
+AGENT = pathlib.Path(__file__).resolve().parents[1] / "agent"
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(AGENT))
+_spec = importlib.util.spec_from_file_location("node_fixtures", AGENT / "conftest.py")
+fixtures = importlib.util.module_from_spec(_spec)
+sys.modules["node_fixtures"] = fixtures
+_spec.loader.exec_module(fixtures)
+
+import protos  # noqa: E402  pylint: disable=wrong-import-position
+
+BUILD = fixtures.BUILD
+PODS = protos.load("podresources")
+wait_for = fixtures.wait_for
+
+# The fixtures that the tests here name.
+folder, emulated_node, node = fixtures.folder, fixtures.emulated_node, fixtures.node
+kubelet, any_carved = fixtures.kubelet, fixtures.carved
+
+
+@pytest.fixture
+def carved(any_carved):
+    """As that of tests/agent; when it returns it listens and knows the hardware."""
+    def start(*words, **more):
+        run = any_carved(*words, **more)
+        wait_for(run.socket.exists, "carved's socket")
+        wait_for(lambda: run.state().inventory.gpus, "the hardware")
+        return run
+    return start
+
+
+class Carve:
+    """The command line on one node."""
+
+    def __init__(self, on):
+        self.node = on
+        self.program = BUILD / "src/cli/carve"
+        self.environment = dict(on.environment, CARVE_SOCKET=str(on.folder / "run/carved.sock"))
+
+    def start(self, *words, stdin=None, environment=None, **more):
+        direct = [] if words[0] in ("--help", "--version") else [
+            "--driver-root", self.node.driver, "--sysfs-root", self.node.folder / "sys"]
+        return subprocess.Popen(
+            [self.program, *map(str, words), *map(str, direct)], text=True,
+            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.node.folder,
+            env=dict(self.environment, **(environment or {})), **more)
+
+    def __call__(self, *words, code=0, stdin=None, **more):
+        """What it printed: on stdout if it shall end well or with findings, else on stderr."""
+        process = self.start(*words, stdin=stdin, **more)
+        out, err = process.communicate(stdin, timeout=60)
+        assert process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
+        self.stderr = err
+        return err if code == 2 else out
+
+    def json(self, *words, code=0, **more):
+        process = self.start(*words, "-o", "json", **more)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
+        self.stderr = err
+        return json.loads(out)
+
+    def profiles(self, gpu):
+        """[(profile, start)] of a GPU, by place; None while MIG is off."""
+        shown = self.json("mig", "show", gpu)["gpus"][0]
+        if shown["mig"] != "on":
+            return None
+        return sorted((i["profile"], i["start"]) for i in shown["instances"])
+
+
+@pytest.fixture
+def carve(node):
+    return Carve(node)
+
+
+class Pods:
+    """The kubelet's pod resources: `held` is [(namespace, pod, container, resource, [id])]."""
+
+    def __init__(self, socket):
+        self.held = []
+        self.broken = False
+        self.told = 0
+        self.may_end = threading.Event()  # between the answer's message and its end
+        self.may_end.set()
+        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
+        self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(
+            "v1.PodResourcesLister", {"List": grpc.unary_stream_rpc_method_handler(
+                self._list, response_serializer=lambda m: m.SerializeToString())}),))
+        self.server.add_insecure_port(f"unix:{socket}")
+        self.server.start()
+
+    def _list(self, _request, context):
+        if self.broken:
+            context.abort(grpc.StatusCode.INTERNAL, "checkpoint is broken")
+        answer = PODS.ListPodResourcesResponse()
+        for namespace, pod, container, resource, ids in self.held:
+            entry = answer.pod_resources.add(name=pod, namespace=namespace)
+            entry.containers.add(name=container).devices.add(resource_name=resource,
+                                                             device_ids=ids)
+        yield answer
+        self.told += 1
+        self.may_end.wait(20)
+
+
+@pytest.fixture
+def pods(node):
+    made = Pods(node.folder / "pods.sock")
+    yield made
+    made.server.stop(None).wait(10)
+
+
+def calls(node, gpu=0):
+    """How often the driver was asked for changes of this GPU."""
+    return json.loads(node.emulator("calls", "-o", "json"))[gpu]
+
+
+def mixed():
+    return {"version": "v1", "flags": {"migStrategy": "mixed"}}
+
+
+def mig_file(folder, **configs):
+    """A mig-parted file: each configuration is the profiles of all GPUs, or a list of entries."""
+    text = {"version": "v1", "mig-configs": {
+        name: what if isinstance(what, list) else [
+            {"devices": "all", "mig-enabled": True, "mig-devices": what}]
+        for name, what in configs.items()}}
+    path = folder / "mig.yaml"
+    path.write_text(json.dumps(text), encoding="utf-8")
+    return path
+
+
+SEVEN = [("1g.5gb", start) for start in range(7)]
+
+
+def slow_change(carve, node, config="all-1g.5gb"):
+    """A change that is under way and takes a while."""
+    node.emulator("delay", "nvmlDeviceCreateGpuInstanceWithPlacement", 20)
+    change = carve.start("mig", "apply", "-c", config)
+    wait_for(lambda: calls(node, 1)["gpuInstancesCreated"] > 0, "GPU 1's turn")
+    return change
