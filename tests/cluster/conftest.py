@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Kubernetes with one node whose GPUs are the emulated p4d.24xlarge, and carved on it."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+BUILD = pathlib.Path(os.environ["CARVE_BUILD"])
+NODE = "gpu-node"
+
+
+def wait_for(what, condition, seconds=60):
+    """Polls until condition() is true and returns its value; names what was missing if it never is."""
+    limit = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < limit, f"{what} did not come within {seconds} s"
+        time.sleep(0.1)
+
+
+class Cluster:
+    """The control plane and its node; commands run inside their namespaces."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def run(self, *words, **options):
+        return subprocess.run([HERE / "cluster", *words], check=True, text=True, **options)
+
+    def on_node(self, *words):
+        return [str(HERE / "cluster"), "on", str(self.folder), NODE, *map(str, words)]
+
+    def kubectl(self, *words, stdin=None):
+        done = subprocess.run([HERE / "cluster", "exec", self.folder, "kubectl", *words], text=True,
+                              input=stdin, capture_output=True)
+        assert done.returncode == 0, f"kubectl {' '.join(words)}: {done.stderr}"
+        return done.stdout
+
+    def get(self, *words):
+        return json.loads(self.kubectl("get", *words, "-o", "json"))
+
+    def apply(self, *objects):
+        items = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+        self.kubectl("apply", "-f", "-", stdin=json.dumps(items))
+
+    def allocatable(self):
+        """The node's NVIDIA resources that are not zero."""
+        found = self.get("node", NODE)["status"]["allocatable"]
+        return {name: int(count.replace("k", "000")) for name, count in found.items()
+                if name.startswith("nvidia.com/") and count != "0"}
+
+    def wait_allocatable(self, wanted):
+        try:
+            wait_for(f"allocatable {wanted}", lambda: self.allocatable() == wanted)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the node has {self.allocatable()}") from None
+
+    def pods(self, phase=None):
+        found = self.get("pods")["items"]
+        return [pod for pod in found if phase is None or pod["status"].get("phase") == phase
+                and "deletionTimestamp" not in pod["metadata"]]
+
+    def clear(self):
+        self.kubectl("delete", "deployment,pod", "--all", "--grace-period=0", "--force", "--wait=true")
+        wait_for("the end of all pods", lambda: not self.pods())
+
+
+class Carved:
+    """carved on the node, over the emulated driver, with a configuration that tests rewrite."""
+
+    def __init__(self, cluster, folder):
+        self.cluster = cluster
+        self.folder = folder
+        self.tree = folder / "tree"
+        self.config = folder / "config.yaml"
+        self.log = open(folder / "carved.log", "ab")
+        self.process = None
+        self.environment = {
+            "CARVE_EMULATOR_NODE": "p4d.24xlarge",
+            "CARVE_EMULATOR_STATE": folder / "state",
+            "CARVE_EMULATOR_TREE": self.tree,
+            "LD_LIBRARY_PATH": self.tree / "driver/usr/lib/x86_64-linux-gnu",
+        }
+        self.emulator("tree", self.tree)
+
+    def inside(self, *words):
+        settings = [f"{name}={value}" for name, value in self.environment.items()]
+        return self.cluster.on_node("env", *settings, *words)
+
+    def emulator(self, *words):
+        subprocess.run(self.inside(BUILD / "emulator/carve-emulator", *words), check=True,
+                       stdout=subprocess.DEVNULL)
+
+    def carve(self, *words):
+        done = subprocess.run(self.inside(BUILD / "src/cli/carve", *words), text=True, capture_output=True)
+        assert done.returncode == 0, f"carve {' '.join(map(str, words))}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def configure(self, text):
+        temporary = self.folder / "config.new"
+        temporary.write_text(text)
+        temporary.rename(self.config)
+
+    def start(self):
+        assert self.process is None
+        self.process = subprocess.Popen(
+            self.inside(BUILD / "src/agent/carved", "--config-file", self.config,
+                        "--nvidia-driver-root", self.tree / "driver",
+                        "--container-driver-root", self.tree / "driver",
+                        "--nvidia-dev-root", self.tree, "--proc-root", self.tree / "proc",
+                        "--sysfs-root", self.tree / "sys", "--state-dir", self.folder / "carved-state",
+                        "--device-list-strategy", "cdi-cri"),
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+
+    def stop(self, kill=False):
+        if self.process is None:
+            return
+        # `cluster on` becomes carved by exec all the way, so the pid is carved's own.
+        self.process.kill() if kill else self.process.terminate()
+        self.process.wait(20)
+        self.process = None
+
+    def holders(self):
+        """{slice id: pod name} as `carve ps` sees it."""
+        rows = json.loads(self.carve("ps", "-o", "json"))
+        rows = rows["holders"] if isinstance(rows, dict) else rows
+        pairs = [(row["slice"], row["pod"]) for row in rows if row.get("pod")]
+        assert len({pair[0] for pair in pairs}) == len(pairs), f"a slice was given twice: {pairs}"
+        return dict(pairs)
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="carve-cluster-"))
+    made = Cluster(folder / "cluster")
+    try:
+        made.run("up", made.folder, NODE, stdout=subprocess.DEVNULL)
+        image = folder / "busybox"
+        (image / "bin").mkdir(parents=True)
+        (image / "tmp").mkdir()
+        shutil.copy("/bin/busybox", image / "bin/busybox")
+        for name in ("sh", "sleep", "ls", "cat", "env", "sort"):
+            (image / "bin" / name).symlink_to("busybox")
+        made.run("image", made.folder, "busybox", image, stdout=subprocess.DEVNULL)
+        yield made
+    finally:
+        made.run("down", made.folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def node(cluster, tmp_path_factory):
+    """carved, running, with the default configuration."""
+    folder = tmp_path_factory.mktemp("node")
+    made = Carved(cluster, folder)
+    made.configure("version: v1\n")
+    made.start()
+    try:
+        yield made
+    finally:
+        made.stop()
+        made.log.close()
+        print((folder / "carved.log").read_text()[-20000:])
+
+
+@pytest.fixture
+def clean(cluster, node):
+    """Each test begins without pods."""
+    cluster.clear()
+    yield
+    cluster.clear()
