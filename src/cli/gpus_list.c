@@ -255,6 +255,30 @@ static void json_resources(struct json *j, const struct node_state *state)
     json_array_end(j);
 }
 
+static void json_texts(struct json *j, const char *key, const char *const *texts, size_t count)
+{
+    json_array(j, key);
+    for (size_t i = 0; i < count; i++)
+        json_string(j, NULL, texts[i]);
+    json_array_end(j);
+}
+
+/* What carved made of its configuration: null without carved. */
+static void json_configuration(struct json *j, const struct node_state *state)
+{
+    if (!state) {
+        json_string(j, "configuration", NULL);
+        return;
+    }
+    json_object(j, "configuration");
+    json_string(j, "file", *state->config_file ? state->config_file : NULL);
+    json_string(j, "error", *state->config_error ? state->config_error : NULL);
+    json_bool(j, "last_good", state->last_good);
+    json_texts(j, "findings", state->findings, state->n_findings);
+    json_texts(j, "notes", state->notes, state->n_notes);
+    json_object_end(j);
+}
+
 static int print_json(const struct view *v, const struct group *chosen)
 {
     const struct inventory *inv = v->inventory;
@@ -269,6 +293,7 @@ static int print_json(const struct view *v, const struct group *chosen)
         json_gpu(&d.json, &inv->gpus[chosen->members[m]]);
     json_array_end(&d.json);
     json_resources(&d.json, v->state);
+    json_configuration(&d.json, v->state);
     return report_end(&d);
 }
 

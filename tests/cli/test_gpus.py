@@ -147,6 +147,13 @@ def test_a_refused_configuration_is_told(carved, carve):
     warning = carve.stderr
     assert warning.startswith("carve: warning: configuration not in force: ") and "'some'" in warning
     assert warning.count(str(run.config)) == 1
+    told = carve.json("gpus")["configuration"]
+    assert told["last_good"] and "'some'" in told["error"] and told["file"] == str(run.config)
+    assert any("'some'" in finding for finding in told["findings"]) and told["notes"] == []
+    run.configure(mixed())
+    wait_for(lambda: not run.state().config.error, "the mended configuration")
+    told = carve.json("gpus")["configuration"]
+    assert told["error"] is None and not told["last_good"] and told["findings"] == []
 
 
 def test_a_name_cannot_write_to_the_terminal(carve, node):
