@@ -33,6 +33,7 @@ enum {
     RETRY_LAST_MS = 5000,
     REGISTER_TIMEOUT_MS = 10000,
     REGISTER_MAX_BYTES = 4096,
+    LEAVE_MS = 1000,
 };
 
 /* One resource. Owned by the table below. */
@@ -40,6 +41,7 @@ struct entry {
     struct advertise *ad;
     char resource[RESOURCE_NAME_SIZE];
     struct plugin *plugin; /* NULL: its socket cannot be made now */
+    bool leaving; /* offered no more: the list is empty, and the plugin is closed a little later */
     bool registered;
     bool was_read;                /* somebody has read the list since it was registered */
     struct grpc_request *request; /* Register under way, or NULL */
@@ -57,6 +59,7 @@ struct advertise {
     ino_t watched;
     uv_timer_t retry;
     unsigned retry_ms;
+    uv_timer_t leave;
     unsigned open_handles;
     size_t count;
     struct entry *entries[RESOURCE_MAX];
@@ -283,22 +286,38 @@ static size_t entry_find(const struct advertise *ad, const char *resource)
     return i;
 }
 
-/* Closes what is offered no more. */
-static void close_others(struct advertise *ad, const struct resource_list *now)
+static void close_leaving(uv_timer_t *timer)
 {
+    struct advertise *ad = timer->data;
     size_t kept = 0;
 
     for (size_t i = 0; i < ad->count; i++) {
-        struct entry *en = ad->entries[i];
-
-        if (now && resource_list_find(now, en->resource)) {
-            ad->entries[kept++] = en;
-            continue;
-        }
-        log_event(LOG_INFO, "resource withdrawn resource=%s", en->resource);
-        entry_free(en);
+        if (ad->entries[i]->leaving)
+            entry_free(ad->entries[i]);
+        else
+            ad->entries[kept++] = ad->entries[i];
     }
     ad->count = kept;
+}
+
+/*
+ * What is offered no more gets an empty list at once and is closed a little later. A plugin that
+ * closes and comes back under its name within milliseconds confuses the kubelet: it forgets the new
+ * connection by the name when the old one ends, and then misses the new one's end.
+ */
+static void withdraw_others(struct advertise *ad, const struct resource_list *now)
+{
+    for (size_t i = 0; i < ad->count; i++) {
+        struct entry *en = ad->entries[i];
+
+        if (en->leaving || (now && resource_list_find(now, en->resource)))
+            continue;
+        log_event(LOG_INFO, "resource withdrawn resource=%s", en->resource);
+        en->leaving = true;
+        if (en->plugin)
+            plugin_wake(en->plugin);
+        (void)uv_timer_start(&ad->leave, close_leaving, LEAVE_MS, 0);
+    }
 }
 
 static void open_entry(struct advertise *ad, const struct resource *r)
@@ -319,7 +338,7 @@ void advertise_update(struct advertise *ad, const struct resource_list *before)
 {
     const struct resource_list *now = ad->agent->resources;
 
-    close_others(ad, now);
+    withdraw_others(ad, now);
     for (size_t i = 0; now && i < now->count; i++) {
         const struct resource *r = &now->resources[i];
         const struct resource *old = before ? resource_list_find(before, r->name) : NULL;
@@ -328,6 +347,7 @@ void advertise_update(struct advertise *ad, const struct resource_list *before)
         if (at == ad->count) {
             open_entry(ad, r);
         } else if (!old || !resource_equal(old, r)) {
+            ad->entries[at]->leaving = false;
             log_event(LOG_INFO, "resource changed resource=%s slices=%zu", r->name,
                       resource_slices(r));
             if (ad->entries[at]->plugin)
@@ -386,7 +406,9 @@ int advertise_open(struct advertise **out, struct agent *a, struct err *e)
     (void)uv_timer_init(a->loop, &ad->retry);
     ad->watch.data = ad;
     ad->retry.data = ad;
-    ad->open_handles = 2;
+    (void)uv_timer_init(a->loop, &ad->leave);
+    ad->leave.data = ad;
+    ad->open_handles = 3;
     *out = TAKE(ad);
     return 0;
 }
@@ -408,4 +430,5 @@ void advertise_close(struct advertise *ad)
     ad->count = 0;
     uv_close((uv_handle_t *)&ad->watch, handle_closed);
     uv_close((uv_handle_t *)&ad->retry, handle_closed);
+    uv_close((uv_handle_t *)&ad->leave, handle_closed);
 }

@@ -43,7 +43,7 @@ def test_renamed_resources_appear_and_vanish(carved, kubelet):
     run.configure(time_slicing(4, renameByDefault=True))
     wait_devices(kubelet, {GPU + ".shared": 32})
     assert (kubelet.folder / "nvidia-gpu.shared.sock").exists()
-    assert not (kubelet.folder / "nvidia-gpu.sock").exists()
+    wait_for(lambda: not (kubelet.folder / "nvidia-gpu.sock").exists(), "the end of the plugin")
     run.configure(time_slicing(4))
     wait_devices(kubelet, {GPU: 32})
 

@@ -31,7 +31,7 @@ def test_mixed_has_a_resource_a_profile(carved, kubelet, node):
     for gpu in range(8):
         node.layout(gpu, *SEVENTH)
     wait_devices(kubelet, {"nvidia.com/mig-1g.5gb": 56})
-    assert not (kubelet.folder / "nvidia-mig-2g.10gb.sock").exists()
+    wait_for(lambda: not (kubelet.folder / "nvidia-mig-2g.10gb.sock").exists(), "the plugin's end")
     node.layout(0, "off")
     wait_devices(kubelet, {"nvidia.com/mig-1g.5gb": 49, GPU: 1})
     assert run.process.poll() is None
@@ -101,3 +101,16 @@ def test_the_cdi_file_is_there_before_the_device(carved, kubelet, node):
         named = {d["name"] for d in run.cdi()["devices"]}
         advertised = {i for devices in kubelet.devices.values() for i in devices}
         assert advertised <= named and len(named) == 8 + count
+
+
+def test_what_vanishes_and_comes_back_at_once_is_not_registered_again(carved, kubelet):
+    run = carved(time_slicing(2))
+    wait_devices(kubelet, {"nvidia.com/gpu": 16})
+    run.configure(time_slicing(2, renameByDefault=True))
+    wait_for(lambda: kubelet.healthy().get("nvidia.com/gpu.shared") == 16, "the renamed slices")
+    assert (kubelet.folder / "nvidia-gpu.sock").exists(), "closed too soon for the kubelet to follow"
+    run.configure(time_slicing(2))
+    wait_for(lambda: kubelet.healthy().get("nvidia.com/gpu") == 16, "the slices under their old name")
+    # The other's plugin is closed in its own time; this one was never closed.
+    wait_devices(kubelet, {"nvidia.com/gpu": 16})
+    assert [name for name, _ in kubelet.registrations].count("nvidia.com/gpu") == 1
