@@ -3,6 +3,7 @@
 #include "base/json.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 #include "base/buf.h"
 
@@ -113,6 +114,16 @@ void json_uint(struct json *j, const char *key, uint64_t number)
 {
     begin(j, key);
     buf_printf(j->out, "%" PRIu64, number);
+}
+
+/* Nine digits are more than prices and shares have, and hide what binary fractions do to them. */
+void json_real(struct json *j, const char *key, double number)
+{
+    begin(j, key);
+    if (isfinite(number))
+        buf_printf(j->out, "%.9g", number);
+    else
+        buf_text(j->out, "null");
 }
 
 void json_bool(struct json *j, const char *key, bool value)

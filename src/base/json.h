@@ -27,6 +27,7 @@ void json_array_end(struct json *j);
 void json_string(struct json *j, const char *key, const char *text); /* NULL text: null */
 void json_int(struct json *j, const char *key, int64_t number);
 void json_uint(struct json *j, const char *key, uint64_t number);
+void json_real(struct json *j, const char *key, double number); /* not finite: null */
 void json_bool(struct json *j, const char *key, bool value);
 
 #endif
