@@ -33,7 +33,7 @@ static void make_printable(char *text)
 }
 
 /* The place of the next finding; when all are taken an error pushes out the latest warning. */
-static struct finding *make_room(struct findings *f, bool error)
+static struct findings_item *make_room(struct findings *f, bool error)
 {
     if (!f->items)
         f->items = calloc(FINDINGS_MAX, sizeof *f->items);
@@ -51,7 +51,7 @@ void findings_vadd(struct findings *f, bool error, unsigned line, unsigned colum
                    va_list args)
 {
     char words[501];
-    struct finding *item;
+    struct findings_item *item;
     char *text;
 
     if (error)
@@ -67,7 +67,7 @@ void findings_vadd(struct findings *f, bool error, unsigned line, unsigned colum
         return;
     }
     free(item->text);
-    *item = (struct finding){.error = error, .line = line, .column = column, .text = text};
+    *item = (struct findings_item){.error = error, .line = line, .column = column, .text = text};
 }
 
 void findings_add(struct findings *f, bool error, unsigned line, unsigned column, const char *fmt,
@@ -80,7 +80,7 @@ void findings_add(struct findings *f, bool error, unsigned line, unsigned column
     va_end(args);
 }
 
-static bool comes_before(const struct finding *a, const struct finding *b)
+static bool comes_before(const struct findings_item *a, const struct findings_item *b)
 {
     return a->line < b->line || (a->line == b->line && a->column < b->column);
 }
@@ -89,7 +89,7 @@ static bool comes_before(const struct finding *a, const struct finding *b)
 void findings_sort(struct findings *f)
 {
     for (size_t i = 1; i < f->count; i++) {
-        struct finding moving = f->items[i];
+        struct findings_item moving = f->items[i];
         size_t place = i;
 
         for (; place > 0 && comes_before(&moving, &f->items[place - 1]); place--)
@@ -113,7 +113,7 @@ int findings_verdict(const struct findings *f, struct err *e)
 
 char *findings_line(const struct findings *f, size_t index)
 {
-    const struct finding *item = &f->items[index];
+    const struct findings_item *item = &f->items[index];
     const char *kind = item->error ? "error" : "warning";
     char *line = NULL;
     int r;

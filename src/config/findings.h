@@ -11,7 +11,7 @@ struct err;
 
 enum { FINDINGS_MAX = 100 };
 
-struct finding {
+struct findings_item {
     bool error; /* else a warning */
     unsigned line, column;
     char *text; /* the thing and the cure */
@@ -21,7 +21,7 @@ struct finding {
 struct findings {
     char *file;
     size_t count;
-    struct finding *items; /* in the order found; a parser sorts them by place at its end */
+    struct findings_item *items; /* in the order found; a parser sorts them by place at its end */
     size_t n_errors, n_warnings;
 };
 

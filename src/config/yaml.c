@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <yaml.h>
@@ -16,16 +17,14 @@
 #include "config/yaml_tree.h"
 
 enum {
-    SIZE_MAX_BYTES = 1 << 20,
     DEPTH_MAX = 64,
-    NODES_MAX = 65536,
     ANCHORS_MAX = 1024,
 };
 
 struct node {
     struct yaml_node seen;
-    size_t weight;   /* nodes below and with it, written out */
-    unsigned height; /* levels below and with it */
+    uint32_t weight; /* nodes below and with it, written out */
+    uint16_t height; /* levels below and with it */
     bool open;       /* its end has not come yet */
 };
 
@@ -38,7 +37,10 @@ struct reader {
     yaml_parser_t parser;
     const char *text;
     size_t size;
+    const struct yaml_limits *limits;
     struct yaml_doc *doc;
+    struct yaml_lines lines;
+    struct yaml_place last;     /* just behind the last thing that was not a comment */
     struct yaml_node **pending; /* finished children of open nodes */
     size_t n_pending, max_pending;
     struct anchor *anchors;
@@ -65,7 +67,7 @@ __attribute__((format(printf, 4, 5))) static int fail_at(struct reader *r, yaml_
 /* libyaml names only the byte where its reader stopped. */
 static yaml_mark_t mark_of_byte(const struct reader *r, size_t offset)
 {
-    yaml_mark_t mark = {0};
+    yaml_mark_t mark = {.line = r->limits->lines_before};
 
     for (size_t i = 0; i < offset && i < r->size; i++) {
         mark.column++;
@@ -82,7 +84,7 @@ static bool is_at_tab(const struct reader *r, yaml_mark_t mark)
 {
     size_t at = 0;
 
-    for (size_t line = mark.line; line > 0 && at < r->size; at++)
+    for (size_t line = mark.line - r->limits->lines_before; line > 0 && at < r->size; at++)
         line -= r->text[at] == '\n';
     /* Columns are characters, of which all bytes but the first are 10xxxxxx. */
     for (size_t column = mark.column; column > 0 && at < r->size; column--)
@@ -120,9 +122,9 @@ static int next_event(struct reader *r, yaml_event_t *event)
 static int take_weight(struct reader *r, yaml_mark_t mark, size_t weight, unsigned deepest)
 {
     r->weight += weight;
-    if (r->weight > NODES_MAX)
-        return fail_at(r, mark, EFBIG, "more than %d values, aliases counted as they are used",
-                       NODES_MAX);
+    if (r->weight > r->limits->max_nodes)
+        return fail_at(r, mark, EFBIG, "more than %zu values, aliases counted as they are used",
+                       r->limits->max_nodes);
     if (deepest > DEPTH_MAX)
         return fail_at(r, mark, EFBIG, "more than %d levels deep", DEPTH_MAX);
     return 0;
@@ -145,6 +147,19 @@ static int new_node(struct node **out, struct reader *r, const yaml_event_t *eve
     n->open = true;
     *out = n;
     return 0;
+}
+
+/* A node ends where the last thing in it does. */
+static void end_at_last(struct reader *r, struct yaml_node *node)
+{
+    node->end_line = r->last.line;
+    node->end_column = r->last.column;
+}
+
+static void pass(struct reader *r, const yaml_event_t *event)
+{
+    r->last.line = (unsigned)event->end_mark.line + 1;
+    r->last.column = (unsigned)event->end_mark.column + 1;
 }
 
 static int name_anchor(struct reader *r, const yaml_event_t *event, const yaml_char_t *name,
@@ -183,6 +198,8 @@ static int read_alias(struct node **out, struct reader *r, const yaml_event_t *e
     failed = take_weight(r, event->start_mark, n->weight, depth + n->height - 1);
     if (failed)
         return failed;
+    yaml_tree_share(&n->seen);
+    pass(r, event);
     *out = n;
     return 0;
 }
@@ -193,6 +210,30 @@ static bool tag_is(const yaml_char_t *tag, const char *name)
 
     return tag && strncmp((const char *)tag, core, sizeof core - 1) == 0 &&
            strcmp((const char *)tag + sizeof core - 1, name) == 0;
+}
+
+/* libyaml ends a block scalar where the next thing begins. */
+static void pass_block(struct reader *r, const yaml_event_t *event, struct yaml_node *node)
+{
+    const char *text = node->text + strspn(node->text, "\n");
+    unsigned own = (unsigned)strspn(text, " ");
+
+    r->last =
+        yaml_lines_end(&r->lines, event->start_mark.line - r->limits->lines_before,
+                       event->end_mark.line - r->limits->lines_before, event->end_mark.column > 0);
+    node->indent = r->lines.indent > own ? r->lines.indent - own : 0;
+}
+
+static enum yaml_style style_of(yaml_scalar_style_t style)
+{
+    static const enum yaml_style styles[] = {
+        [YAML_SINGLE_QUOTED_SCALAR_STYLE] = YAML_SINGLE,
+        [YAML_DOUBLE_QUOTED_SCALAR_STYLE] = YAML_DOUBLE,
+        [YAML_LITERAL_SCALAR_STYLE] = YAML_LITERAL,
+        [YAML_FOLDED_SCALAR_STYLE] = YAML_FOLDED,
+    };
+
+    return styles[style]; /* all others are YAML_PLAIN, which is 0 */
 }
 
 static int read_scalar(struct node **out, struct reader *r, const yaml_event_t *event,
@@ -213,8 +254,13 @@ static int read_scalar(struct node **out, struct reader *r, const yaml_event_t *
     n->seen.text = yaml_tree_text(r->doc, text, size);
     if (!n->seen.text)
         return err_memory(r->e);
-    n->seen.plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !tag_is(tag, "str");
+    n->seen.style = style_of(event->data.scalar.style);
+    n->seen.plain = n->seen.style == YAML_PLAIN && !tag_is(tag, "str");
     n->seen.kind = (n->seen.plain && yaml_is_null(text)) ? YAML_NULL : YAML_SCALAR;
+    pass(r, event);
+    if (n->seen.style == YAML_LITERAL || n->seen.style == YAML_FOLDED)
+        pass_block(r, event, &n->seen);
+    end_at_last(r, &n->seen);
     n->open = false;
     *out = n;
     return 0;
@@ -249,8 +295,12 @@ static int read_children(struct node *parent, struct reader *r, yaml_event_type_
 
         if (failed)
             return failed;
-        if (event.type == end)
+        if (event.type == end) {
+            if (parent->seen.style == YAML_FLOW)
+                pass(r, &event);
+            end_at_last(r, &parent->seen);
             return 0;
+        }
         failed = read_node(&child, r, &event, depth + 1);
         if (!failed)
             failed = push_pending(r, &child->seen);
@@ -258,7 +308,7 @@ static int read_children(struct node *parent, struct reader *r, yaml_event_type_
             return failed;
         parent->weight += child->weight;
         if (child->height >= parent->height)
-            parent->height = child->height + 1;
+            parent->height = (uint16_t)(child->height + 1);
     }
 }
 
@@ -270,6 +320,9 @@ static int read_list(struct node **out, struct reader *r, const yaml_event_t *ev
 
     if (!failed)
         failed = name_anchor(r, event, event->data.sequence_start.anchor, n);
+    if (!failed)
+        n->seen.style =
+            event->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE ? YAML_FLOW : YAML_BLOCK;
     if (!failed)
         failed = read_children(n, r, YAML_SEQUENCE_END_EVENT, depth);
     if (failed)
@@ -317,6 +370,9 @@ static int read_map(struct node **out, struct reader *r, const yaml_event_t *eve
     if (!failed)
         failed = name_anchor(r, event, event->data.mapping_start.anchor, n);
     if (!failed)
+        n->seen.style =
+            event->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE ? YAML_FLOW : YAML_BLOCK;
+    if (!failed)
         failed = read_children(n, r, YAML_MAPPING_END_EVENT, depth);
     if (!failed)
         failed = make_pairs(r, &n->seen, base);
@@ -346,11 +402,12 @@ static int read_node(struct node **out, struct reader *r, const yaml_event_t *ev
 static int make_empty_root(struct reader *r)
 {
     struct yaml_node *root = yaml_tree_new(r->doc, sizeof *root);
+    unsigned line = r->limits->lines_before + 1;
 
     if (!root)
         return err_memory(r->e);
-    *root =
-        (struct yaml_node){.kind = YAML_NULL, .line = 1, .column = 1, .plain = true, .text = ""};
+    *root = (struct yaml_node){
+        .line = line, .column = 1, .end_line = line, .end_column = 1, .plain = true, .text = ""};
     r->doc->root = root;
     return 0;
 }
@@ -395,14 +452,16 @@ static int read_document(struct reader *r)
     if (failed)
         return failed;
     r->doc->root = &root->seen;
+    r->doc->n_nodes = r->weight;
     return look_behind(r);
 }
 
-int yaml_read_place(struct yaml_doc **out, const char *file, const char *text, size_t size,
-                    struct yaml_place *place, struct err *e)
+int yaml_read_limited(struct yaml_doc **out, const char *file, const char *text, size_t size,
+                      const struct yaml_limits *limits, struct yaml_place *place, struct err *e)
 {
     OWN(yaml_doc_freep) struct yaml_doc *doc = calloc(1, sizeof *doc);
-    struct reader r = {.text = text, .size = size, .doc = doc, .place = place, .e = e};
+    struct reader r = {
+        .text = text, .size = size, .limits = limits, .doc = doc, .place = place, .e = e};
     int failed;
 
     *place = (struct yaml_place){0};
@@ -410,11 +469,13 @@ int yaml_read_place(struct yaml_doc **out, const char *file, const char *text, s
         doc->file = strdup(file);
     if (!doc || !doc->file)
         return err_memory(e);
-    if (size > SIZE_MAX_BYTES)
-        return err_set(e, EFBIG, "more than %d bytes", SIZE_MAX_BYTES);
+    if (size > limits->max_bytes)
+        return err_set(e, EFBIG, "more than %zu bytes", limits->max_bytes);
     if (!yaml_parser_initialize(&r.parser))
         return err_memory(e);
     yaml_parser_set_input_string(&r.parser, (const unsigned char *)(size > 0 ? text : ""), size);
+    r.parser.mark.line = limits->lines_before;
+    r.lines = (struct yaml_lines){.text = text, .size = size, .before = limits->lines_before};
     failed = read_document(&r);
     yaml_parser_delete(&r.parser);
     free(r.pending);
@@ -423,17 +484,4 @@ int yaml_read_place(struct yaml_doc **out, const char *file, const char *text, s
         return failed;
     *out = TAKE(doc);
     return 0;
-}
-
-int yaml_read(struct yaml_doc **out, const char *file, const char *text, size_t size, struct err *e)
-{
-    struct yaml_place place;
-    struct err inner = {0};
-    int r = yaml_read_place(out, file, text, size, &place, &inner);
-
-    if (r == 0)
-        return 0;
-    if (place.line > 0)
-        return err_set(e, inner.code, "%s:%u:%u: %s", file, place.line, place.column, inner.msg);
-    return err_set(e, inner.code, "%s: %s", file, inner.msg);
 }

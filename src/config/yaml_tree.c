@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The finished parts of a YAML tree: see yaml.h and yaml_tree.h. */
+/* The finished parts of a YAML tree, and the plain ways to read one: see yaml.h, yaml_tree.h. */
 #include "config/yaml_tree.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -11,30 +12,132 @@
 /* Pairs of a map with "<<": merging compares each with each. */
 enum { MERGED_MAX = 1024 };
 
-/* Every allocation of a document, newest first. */
+/*
+ * Memory of a document, newest block first. Structs fill a block from its front, texts from its
+ * back. A block is a quarter of what there is already, so that little stays unused.
+ */
 struct block {
     struct block *next;
+    size_t size, front, back; /* free is what is between front and back */
+    size_t before;            /* bytes of the blocks behind it */
     max_align_t data[];
 };
 
+enum { BLOCK_MIN_BYTES = 1 << 10, BLOCK_MAX_BYTES = 64 << 10 };
+
+/* The open block if it has room, else a new one. */
+static struct block *block_with(struct yaml_doc *doc, size_t size)
+{
+    struct block *open = doc->arena, *block;
+    size_t room = BLOCK_MIN_BYTES;
+
+    if (open && open->back - open->front >= size)
+        return open;
+    if (open && (open->before + open->size) / 4 > BLOCK_MIN_BYTES)
+        room = (open->before + open->size) / 4 & ~(_Alignof(max_align_t) - 1);
+    if (room > BLOCK_MAX_BYTES)
+        room = BLOCK_MAX_BYTES;
+    if (size > SIZE_MAX / 2)
+        return NULL;
+    if (size > room / 4 * 3) /* large things get a block of their own size */
+        room = size;
+    block = calloc(1, sizeof *block + room);
+    if (!block)
+        return NULL;
+    block->size = block->back = room;
+    if (open && room == size) { /* the open one stays in use */
+        block->next = open->next;
+        open->next = block;
+        return block;
+    }
+    block->next = open;
+    block->before = open ? open->before + open->size : 0;
+    doc->arena = block;
+    return block;
+}
+
 void *yaml_tree_new(struct yaml_doc *doc, size_t size)
 {
-    struct block *block = calloc(1, sizeof *block + size);
+    size_t rounded = (size + _Alignof(struct yaml_node) - 1) & ~(_Alignof(struct yaml_node) - 1);
+    struct block *block = rounded < size ? NULL : block_with(doc, rounded);
+    void *out;
 
     if (!block)
         return NULL;
-    block->next = doc->arena;
-    doc->arena = block;
-    return block->data;
+    out = (char *)block->data + block->front;
+    block->front += rounded;
+    return out;
 }
 
 char *yaml_tree_text(struct yaml_doc *doc, const void *text, size_t size)
 {
-    char *copy = yaml_tree_new(doc, size + 1);
+    struct block *block = block_with(doc, size + 1);
+    char *copy;
 
-    if (copy && size > 0)
+    if (!block)
+        return NULL;
+    block->back -= size + 1;
+    copy = (char *)block->data + block->back;
+    if (size > 0)
         memcpy(copy, text, size);
     return copy;
+}
+
+void yaml_tree_share(struct yaml_node *node)
+{
+    if (node->shared)
+        return;
+    node->shared = true;
+    for (size_t i = 0; node->kind == YAML_LIST && i < node->count; i++)
+        yaml_tree_share(node->items[i]);
+    for (size_t i = 0; node->kind == YAML_MAP && i < node->count; i++) {
+        yaml_tree_share(node->pairs[i].key);
+        yaml_tree_share(node->pairs[i].value);
+    }
+}
+
+/* Passes the line that is next; the column behind its last character that is no space, from 1. */
+static unsigned pass_line(struct yaml_lines *lines)
+{
+    unsigned column = 1, end = 1;
+
+    for (lines->indent = 0;
+         lines->at + lines->indent < lines->size && lines->text[lines->at + lines->indent] == ' ';)
+        lines->indent++;
+
+    for (; lines->at < lines->size && lines->text[lines->at] != '\n'; lines->at++) {
+        unsigned char byte = (unsigned char)lines->text[lines->at];
+
+        column += (byte & 0xc0) != 0x80; /* all bytes of a character but the first are 10xxxxxx */
+        if (byte != ' ' && byte != '\t' && byte != '\r')
+            end = column;
+    }
+    lines->at += lines->at < lines->size;
+    lines->line++;
+    return end;
+}
+
+struct yaml_place yaml_lines_end(struct yaml_lines *lines, size_t first, size_t end, bool into)
+{
+    struct yaml_place place = {0};
+    unsigned indent = 0;
+    bool found = false;
+
+    while (lines->line < first && lines->at < lines->size)
+        (void)pass_line(lines);
+    while (lines->line < end + into && lines->at < lines->size) {
+        size_t line = lines->line;
+        unsigned column = pass_line(lines);
+
+        if (column > 1 || place.line == 0)
+            place = (struct yaml_place){lines->before + (unsigned)line + 1, column};
+        if (column > 1 && line > first && !found) {
+            indent = lines->indent;
+            found = true;
+        }
+    }
+    lines->indent = indent;
+    return place;
 }
 
 void yaml_doc_free(struct yaml_doc *doc)
@@ -152,4 +255,25 @@ int yaml_tree_merge(struct yaml_doc *doc, struct yaml_node *map, struct yaml_pla
         }
     }
     return 0;
+}
+
+int yaml_read_place(struct yaml_doc **out, const char *file, const char *text, size_t size,
+                    struct yaml_place *place, struct err *e)
+{
+    static const struct yaml_limits limits = {.max_bytes = 1 << 20, .max_nodes = 65536};
+
+    return yaml_read_limited(out, file, text, size, &limits, place, e);
+}
+
+int yaml_read(struct yaml_doc **out, const char *file, const char *text, size_t size, struct err *e)
+{
+    struct yaml_place place;
+    struct err inner = {0};
+    int r = yaml_read_place(out, file, text, size, &place, &inner);
+
+    if (r == 0)
+        return 0;
+    if (place.line > 0)
+        return err_set(e, inner.code, "%s:%u:%u: %s", file, place.line, place.column, inner.msg);
+    return err_set(e, inner.code, "%s: %s", file, inner.msg);
 }

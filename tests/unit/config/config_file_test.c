@@ -451,7 +451,7 @@ enum { ROWS = sizeof rows / sizeof *rows };
 static void reads_row(void **state)
 {
     const struct row *row = *state;
-    const struct finding *finding;
+    const struct findings_item *finding;
     struct parsed p;
 
     parsed_read(&p, row->text, false);

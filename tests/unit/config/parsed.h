@@ -32,7 +32,7 @@ static inline void parsed_done(struct parsed *p)
 }
 
 /* The finding with these words, or NULL. */
-static inline const struct finding *parsed_find(const struct findings *f, const char *words)
+static inline const struct findings_item *parsed_find(const struct findings *f, const char *words)
 {
     for (size_t i = 0; i < f->count; i++)
         if (strstr(f->items[i].text, words))

@@ -266,6 +266,62 @@ static void knows_truth_and_nothing(void **state)
     assert_false(yaml_is_null("none"));
 }
 
+static void remembers_ends_and_styles(void **state)
+{
+    OWN(yaml_doc_freep)
+    struct yaml_doc *doc =
+        read_ok("a: b # c\n\nc: |+ # d\n  e\n\n\n# f\ng: [x,\n y]\nh:\n- \"i\"\n-\n");
+    static const struct {
+        const char *key;
+        unsigned end_line, end_column;
+        enum yaml_style style;
+    } cases[] = {
+        {"a", 1, 5, YAML_PLAIN},
+        {"c", 4, 4, YAML_LITERAL},
+        {"g", 9, 4, YAML_FLOW},
+        {"h", 12, 2, YAML_BLOCK},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct yaml_node *node = value_of(doc->root, cases[i].key);
+
+        assert_int_equal(node->end_line, cases[i].end_line);
+        assert_int_equal(node->end_column, cases[i].end_column);
+        assert_int_equal(node->style, cases[i].style);
+        assert_false(node->shared);
+    }
+    assert_int_equal(value_of(doc->root, "c")->indent, 2);
+    assert_int_equal(value_of(doc->root, "h")->items[0]->style, YAML_DOUBLE);
+    assert_int_equal(doc->root->end_line, 12);
+    assert_int_equal(doc->n_nodes, 13);
+}
+
+static void keeps_the_callers_bounds(void **state)
+{
+    static const char text[] = "a: [1, 2]\n";
+    struct yaml_limits limits = {.max_bytes = 10, .max_nodes = 5, .lines_before = 7};
+    struct yaml_doc *doc = NULL;
+    struct yaml_place place;
+    struct err e = {0};
+
+    (void)state;
+    assert_int_equal(yaml_read_limited(&doc, "f", text, 10, &limits, &place, &e), 0);
+    assert_int_equal(doc->root->line, 8);
+    yaml_doc_free(doc);
+    limits.max_nodes = 4;
+    assert_int_equal(yaml_read_limited(&doc, "f", text, 10, &limits, &place, &e), -EFBIG);
+    assert_string_equal(e.msg, "more than 4 values, aliases counted as they are used");
+    limits.max_bytes = 9;
+    assert_int_equal(yaml_read_limited(&doc, "f", text, 10, &limits, &place, &e), -EFBIG);
+    assert_string_equal(e.msg, "more than 9 bytes");
+    limits.max_bytes = 10;
+    assert_int_equal(yaml_read_limited(&doc, "f", "\n\ta: [", 7, &limits, &place, &e), -EINVAL);
+    assert_int_equal(place.line, 9);
+    assert_int_equal(yaml_read_limited(&doc, "f", "a\n\xff", 3, &limits, &place, &e), -EINVAL);
+    assert_int_equal(place.line, 9);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -284,6 +340,8 @@ int main(void)
         cmocka_unit_test(bounds_the_number_of_nodes),
         cmocka_unit_test(bounds_anchors_merges_and_bytes),
         cmocka_unit_test(knows_truth_and_nothing),
+        cmocka_unit_test(remembers_ends_and_styles),
+        cmocka_unit_test(keeps_the_callers_bounds),
     };
 
     return cmocka_run_group_tests_name("yaml", tests, NULL, NULL);
