@@ -1,0 +1,3 @@
+{{- define "model-server.name" -}}
+{{ .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- end }}
