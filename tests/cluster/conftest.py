@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -125,8 +126,9 @@ class Carved:
             return
         # `cluster on` becomes carved by exec all the way, so the pid is carved's own.
         self.process.kill() if kill else self.process.terminate()
-        self.process.wait(20)
+        code = self.process.wait(20)
         self.process = None
+        assert code == (-signal.SIGKILL if kill else 0), f"carved ended with {code}"
 
     def holders(self):
         """{slice id: pod name} as `carve ps` sees it."""
