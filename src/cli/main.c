@@ -24,9 +24,13 @@ static int cmd_mig(int argc, char **argv)
 }
 
 static const struct verb verbs[] = {
+    {"lint", cmd_lint, "faults in manifests for GPUs, and what they would cost"},
+    {"catalog", cmd_catalog,
+     "what AWS sells with GPUs: instance types, MIG, prices, cost of a slice"},
     {"gpus", cmd_gpus, "GPUs of this node: memory, MIG devices, processes, possible layouts"},
     {"mig", cmd_mig, "MIG layouts: show, apply, assert, export, configs"},
     {"ps", cmd_ps, "who holds which slice"},
+    {"doctor", cmd_doctor, "what is wrong in a cluster, and what to do next"},
     {"demo", cmd_demo, "the whole job on an emulated node, without a GPU or a cluster"},
     {0},
 };

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -78,7 +77,7 @@ int report_finish(void)
     return report_error(&e);
 }
 
-static bool color(FILE *out)
+bool report_wants_color(FILE *out)
 {
     const char *no_color = secure_getenv("NO_COLOR");
 
@@ -87,15 +86,15 @@ static bool color(FILE *out)
 
 const char *report_bold(FILE *out)
 {
-    return color(out) ? "\033[1m" : "";
+    return report_wants_color(out) ? "\033[1m" : "";
 }
 
 const char *report_red(FILE *out)
 {
-    return color(out) ? "\033[31m" : "";
+    return report_wants_color(out) ? "\033[31m" : "";
 }
 
 const char *report_plain(FILE *out)
 {
-    return color(out) ? "\033[0m" : "";
+    return report_wants_color(out) ? "\033[0m" : "";
 }

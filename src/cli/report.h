@@ -3,6 +3,7 @@
 #ifndef CLI_REPORT_H
 #define CLI_REPORT_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/buf.h"
@@ -36,6 +37,9 @@ int report_end(struct report_document *d); /* writes it, frees it; returns an ex
 
 /* REPORT_FINE, or REPORT_FAILED with words if stdout could not be written. */
 int report_finish(void);
+
+/* Whether out is a terminal and NO_COLOR is not set. */
+bool report_wants_color(FILE *out);
 
 /* Escape sequences, or "" where out is no terminal or NO_COLOR is set. */
 const char *report_bold(FILE *out);

@@ -16,6 +16,8 @@ struct verb {
 int verbs_run(const struct verb *verbs, const char *program, const char *about, int argc,
               char **argv);
 
+int cmd_lint(int argc, char **argv);
+int cmd_catalog(int argc, char **argv);
 int cmd_gpus(int argc, char **argv);
 int cmd_mig_show(int argc, char **argv);
 int cmd_mig_apply(int argc, char **argv);
@@ -23,5 +25,6 @@ int cmd_mig_assert(int argc, char **argv);
 int cmd_mig_export(int argc, char **argv);
 int cmd_mig_configs(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 
 #endif
