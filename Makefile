@@ -54,6 +54,7 @@ test-cluster: all
 bench: all
 	@tools/install-packages build test
 	@bench/run --release $(RELEASE)
+	@bench/lint --release $(RELEASE)
 
 check: $(SANITIZED)/build.ninja
 	@tools/install-packages build test check
