@@ -72,11 +72,10 @@ static bool family_is_closed(const struct lint *l, const char *family)
 static bool is_meant(const char *written, const char *name)
 {
     for (; *name; written++, name++) {
-        bool parted = *written == '.' || *written == '-' || *written == '_';
-
-        if (*name == '.' && !parted)
-            name++;
-        if (*name == '.' ? !parted : tolower((unsigned char)*written) != *name)
+        if (*name == '.' && *written && strchr(".-_", *written))
+            continue;
+        name += *name == '.';
+        if (tolower((unsigned char)*written) != *name)
             return false;
     }
     return *written == '\0';
