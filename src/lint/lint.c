@@ -12,6 +12,19 @@
 #include "lint/read/part.h"
 #include "lint/silence.h"
 
+const char *lint_printf(struct lint *l, const char *fmt, ...)
+{
+    va_list args;
+    const char *out;
+
+    va_start(args, fmt);
+    out = arena_vprintf(&l->arena, fmt, args);
+    va_end(args);
+    if (!out)
+        l->out_of_memory = true;
+    return out ? out : "";
+}
+
 void lint_init(struct lint *l, const struct catalog *catalog, const struct schema_set *schemas)
 {
     *l = (struct lint){.catalog = catalog, .schemas = schemas, .region = "us-east-1"};

@@ -76,6 +76,9 @@ struct lint {
     bool out_of_memory;
 };
 
+/* Text that lives as long as the run; "" without memory, which the run then knows. */
+const char *lint_printf(struct lint *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /*
  * A run begins with lint_init, then read.h fills it, then lint_run judges it once. The catalogue
  * and the schemas are borrowed.

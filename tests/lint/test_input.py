@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bad input: each kind costs at most itself, and bounded time and memory."""
 import os
-import shutil
 import subprocess
 
 import pytest
@@ -156,19 +155,19 @@ def test_a_path_that_is_not_there(lint):
 
 
 def test_files_that_cannot_be_read(lint):
+    """As somebody whom the file's mode keeps out: root becomes nobody for that."""
     assert lint.rules("/proc/self/mem", code=1) == {"file-unreadable"}
-    setpriv = shutil.which("setpriv")
-    if os.getuid() != 0 or not setpriv:
-        pytest.skip("needs root and setpriv to make a file that cannot be read")
     lint.write("f/a.yaml", UNKNOWN).chmod(0)
     lint.write("f/b.yaml", UNKNOWN)
-    for folder in [lint.folder, *lint.folder.parents][:4]:
-        if folder.stat().st_uid == 0 and len(folder.parts) > 2:
-            folder.chmod(0o755)
-    done = subprocess.run([setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", PROGRAM, "lint", "-o", "json", "f"],
-                          cwd=lint.folder, capture_output=True, encoding="utf-8", check=False)
-    if done.returncode not in (0, 1):
-        pytest.skip(f"cannot run as nobody: {done.stderr}")
+    become = []
+    if os.getuid() == 0:
+        become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        for folder in [lint.folder, *lint.folder.parents][:4]:
+            if folder.stat().st_uid == 0 and len(folder.parts) > 2:
+                folder.chmod(0o755)
+    done = subprocess.run([*become, PROGRAM, "lint", "-o", "json", "f"], cwd=lint.folder,
+                          capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode in (0, 1), done.stderr
     assert '"file-unreadable"' in done.stdout and "b.yaml" in done.stdout
 
 

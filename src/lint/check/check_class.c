@@ -43,7 +43,7 @@ static bool names_ec2_class(const struct pool *p)
 static const char *new_class(struct lint *l, const struct pool *p, const char *role,
                              const char *cluster, const char *alias)
 {
-    return match_words(l,
+    return lint_printf(l,
                        "apiVersion: karpenter.k8s.aws/v1\n"
                        "kind: EC2NodeClass\n"
                        "metadata:\n"

@@ -59,7 +59,7 @@ static void check_default(struct lint *l, const struct node_class *c, const stru
     finding_cure(l, f, "map %s with volumeSize 100Gi or more", data_device(c));
     if (class_editable(c))
         fix_put(l, f, c->doc, "spec", "blockDeviceMappings",
-                match_words(l,
+                lint_printf(l,
                             "- deviceName: %s\n"
                             "  ebs:\n"
                             "    volumeSize: 100Gi\n"

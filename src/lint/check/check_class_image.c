@@ -16,7 +16,7 @@ static void choose_alias(struct lint *l, struct finding *f, const struct node_cl
     if (!alias || !class_editable(c))
         return;
     if (terms)
-        fix_replace(l, f, c->doc, terms, match_words(l, "- alias: %s", alias));
+        fix_replace(l, f, c->doc, terms, lint_printf(l, "- alias: %s", alias));
     if (node_get(c->spec, "amiFamily"))
         fix_remove(l, f, c->doc, "spec", "amiFamily");
 }

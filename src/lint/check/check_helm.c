@@ -35,7 +35,7 @@ static void put_value(struct lint *l, struct finding *f, const struct helm_value
 {
     bool whole = strncmp(v->word->text, "--set=", 6) == 0;
 
-    fix_word(l, f, v->word, stack_printf(l, "%s%s", whole ? "--set=" : "", text));
+    fix_word(l, f, v->word, lint_printf(l, "%s%s", whole ? "--set=" : "", text));
 }
 
 /* Takes a value out of the command or the file that sets it. */
@@ -90,7 +90,7 @@ static const char *environment_of(struct lint *l, const struct chart_facts *fact
     if (!dot || strchr(dot + 1, '.') || !strchr(dot, '_') ||
         strspn(dot + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != strlen(dot + 1))
         return NULL;
-    list = stack_printf(l, "%.*s.env", (int)(dot - path), path);
+    list = lint_printf(l, "%.*s.env", (int)(dot - path), path);
     return charts_is_list(facts, version, list) ? list : NULL;
 }
 
@@ -115,19 +115,19 @@ static void move_to_environment(struct lint *l, struct finding *f, const struct 
 {
     const char *name = strchr(v->path, '.') + 1;
     unsigned n = entries_of(r, list) + moved_before(l, r, v, list);
-    const char *component = stack_printf(l, "%.*s", (int)(strchr(list, '.') - list), list);
+    const char *component = lint_printf(l, "%.*s", (int)(strchr(list, '.') - list), list);
 
     finding_cure(l, f, "%s takes it as an entry with name %s and value '%s'", list, name, v->text);
     if (word_is_value(v) && r->command && !strchr(v->text, '\'')) {
-        put_value(l, f, v, stack_printf(l, "%s[%u].name=%s", list, n, name));
+        put_value(l, f, v, lint_printf(l, "%s[%u].name=%s", list, n, name));
         fix_add_words(l, f, r->command,
-                      stack_printf(l, "--set-string '%s[%u].value=%s'", list, n, v->text));
+                      lint_printf(l, "--set-string '%s[%u].value=%s'", list, n, v->text));
     }
     if (!v->doc || *v->doc->kind)
         return;
     fix_remove(l, f, v->doc, component, name);
     fix_put(l, f, v->doc, component, "env",
-            stack_printf(l, "- name: %s\n  value: \"%s\"", name, v->text));
+            lint_printf(l, "- name: %s\n  value: \"%s\"", name, v->text));
 }
 
 static void unknown_value(struct lint *l, const struct release *r, const struct chart_facts *facts,
@@ -151,7 +151,7 @@ static void unknown_value(struct lint *l, const struct release *r, const struct 
     if (release_value(r, meant))
         drop_value(l, f, r, v);
     else if (word_is_value(v))
-        put_value(l, f, v, stack_printf(l, "%s=%s", meant, v->text));
+        put_value(l, f, v, lint_printf(l, "%s=%s", meant, v->text));
     else if (v->doc && v->pair &&
              strcmp(strrchr(meant, '.') ? strrchr(meant, '.') + 1 : meant, v->pair->key->text) != 0)
         fix_rename(l, f, v->doc, v->pair, strrchr(meant, '.') ? strrchr(meant, '.') + 1 : meant);
@@ -176,10 +176,10 @@ static bool is_paired_version(const char *path)
 /* Whoever takes an image from a place of his own has to name its version too. */
 static bool is_mirrored(struct lint *l, const struct release *r, const char *path)
 {
-    const char *component = stack_printf(l, "%.*s", (int)strcspn(path, "."), path);
+    const char *component = lint_printf(l, "%.*s", (int)strcspn(path, "."), path);
 
-    return release_value(r, stack_printf(l, "%s.repository", component)) ||
-           release_value(r, stack_printf(l, "%s.image", component));
+    return release_value(r, lint_printf(l, "%s.repository", component)) ||
+           release_value(r, lint_printf(l, "%s.image", component));
 }
 
 static void check_value(struct lint *l, const struct release *r, const struct chart_facts *facts,
@@ -233,7 +233,7 @@ static bool is_another_charts(struct lint *l, const struct release *r,
     for (size_t i = 0; i < r->n_values && i < MAX_VALUES; i++) {
         const char *path = r->values[i].path;
 
-        if (charts_value(facts, version, stack_printf(l, "%.*s", (int)strcspn(path, ".["), path),
+        if (charts_value(facts, version, lint_printf(l, "%.*s", (int)strcspn(path, ".["), path),
                          &edge) == CHARTS_UNKNOWN)
             return true;
     }
@@ -259,7 +259,7 @@ static void put_version(struct lint *l, struct finding *f, const struct release 
 
     if (w && !w->expands)
         fix_word(l, f, w,
-                 stack_printf(l, "%.*s%s", (int)call_option_size(w->text), w->text, version));
+                 lint_printf(l, "%.*s%s", (int)call_option_size(w->text), w->text, version));
     for (size_t i = 0; !w && r->doc && i < sizeof paths / sizeof *paths; i++) {
         const struct yaml_node *node = node_at(r->doc->root, paths[i]);
 
@@ -307,13 +307,13 @@ static void put_false(struct lint *l, struct finding *f, const struct release *r
     const char *dot = strrchr(path, '.');
 
     if (v && word_is_value(v))
-        put_value(l, f, v, stack_printf(l, "%s=false", path));
+        put_value(l, f, v, lint_printf(l, "%s=false", path));
     else if (v && v->doc && v->pair)
         fix_replace(l, f, v->doc, v->pair->value, "false");
     else if (!v && r->command)
-        fix_add_words(l, f, r->command, stack_printf(l, "--set %s=false", path));
+        fix_add_words(l, f, r->command, lint_printf(l, "--set %s=false", path));
     else if (!v && r->doc && !*r->doc->kind)
-        fix_put(l, f, r->doc, stack_printf(l, "%.*s", (int)(dot - path), path), dot + 1, "false");
+        fix_put(l, f, r->doc, lint_printf(l, "%.*s", (int)(dot - path), path), dot + 1, "false");
 }
 
 static void check_driver(struct lint *l, const struct release *r)

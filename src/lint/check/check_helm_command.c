@@ -63,7 +63,7 @@ static void check_repository(struct lint *l, const struct release *r)
     finding_cure(l, f, "run helm repo add %.*s %s first", (int)size, r->reference, url);
     fix_add_command(
         l, f, r->command, true,
-        stack_printf(l, "helm repo add %.*s %s\nhelm repo update", (int)size, r->reference, url));
+        lint_printf(l, "helm repo add %.*s %s\nhelm repo update", (int)size, r->reference, url));
 }
 
 /* The argument with which a second command begins that was meant to stand on its own, or NULL. */
@@ -141,7 +141,7 @@ static void check_values_files(struct lint *l, const struct call *call)
         choice = finding_choose(l, f, files_base(file), "the values file's path");
         if (choice)
             fix_word(l, f, w,
-                     stack_printf(l, "%.*s%s", (int)call_option_size(w->text), w->text, choice));
+                     lint_printf(l, "%.*s%s", (int)call_option_size(w->text), w->text, choice));
     }
 }
 

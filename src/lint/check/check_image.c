@@ -131,7 +131,7 @@ static void choose_image(struct lint *l, struct finding *f, const struct workloa
         finding_choose(l, f, node_text(node, ""), "the image that is to be run instead");
 
     if (image)
-        fix_replace(l, f, w->doc, node, match_words(l, "\"%s\"", image));
+        fix_replace(l, f, w->doc, node, lint_printf(l, "\"%s\"", image));
 }
 
 static void check_version(struct lint *l, const struct workload *w, const struct yaml_node *node)
@@ -191,8 +191,8 @@ static void check_command(struct lint *l, const struct workload *w,
     finding_cure(l, f, "say what it runs by command or args");
     command = finding_choose(l, f, "command", "what the container is to run, as a shell line");
     if (command)
-        fix_put(l, f, w->doc, match_words(l, "%s.containers[%zu]", w->pod_path, index), "command",
-                match_words(l, "- /bin/sh\n- -c\n- |-\n  %s", command));
+        fix_put(l, f, w->doc, lint_printf(l, "%s.containers[%zu]", w->pod_path, index), "command",
+                lint_printf(l, "- /bin/sh\n- -c\n- |-\n  %s", command));
 }
 
 /* "-arm64" and the like at the end of a tag. */

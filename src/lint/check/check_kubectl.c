@@ -142,7 +142,7 @@ static void wrong_kind(struct lint *l, const struct named *n, const char *kind)
                   word_of(n->kind), word_of(kind));
 
     finding_cure(l, f, "write %s", word_of(kind));
-    fix_word(l, f, n->kind_word, stack_printf(l, "%s%s", word_of(kind), slash ? slash : ""));
+    fix_word(l, f, n->kind_word, lint_printf(l, "%s%s", word_of(kind), slash ? slash : ""));
 }
 
 /* Whether a pod's name may come from a workload: "trainer-0", "web-7d4b9-x2k". */
@@ -246,7 +246,7 @@ static void check_name(struct lint *l, const struct call *call, const struct nam
     finding_cure(l, f, "create it, or name one that there is");
     choice = finding_choose(l, f, n->name, "the object that is meant");
     if (choice && n->word == n->kind_word)
-        fix_word(l, f, n->word, stack_printf(l, "%s/%s", word_of(n->kind), choice));
+        fix_word(l, f, n->word, lint_printf(l, "%s/%s", word_of(n->kind), choice));
     else if (choice)
         fix_word(l, f, n->word, choice);
 }
@@ -321,12 +321,12 @@ static void check_selector(struct lint *l, const struct call *call)
         return;
     near = near_label(&l->system, text, &known);
     if (!near || known ||
-        is_label(&l->system, stack_printf(l, "%.*s", (int)(equals - text), text), equals + 1))
+        is_label(&l->system, lint_printf(l, "%.*s", (int)(equals - text), text), equals + 1))
         return;
     f = lint_find(l, RULE_KUBECTL_SELECTOR_UNKNOWN, w->spot,
                   "no object of the chart has the label '%s': the selector finds nothing", text);
     finding_cure(l, f, "write %s", near);
-    fix_word(l, f, w, stack_printf(l, "%.*s%s", (int)call_option_size(w->text), w->text, near));
+    fix_word(l, f, w, lint_printf(l, "%.*s%s", (int)call_option_size(w->text), w->text, near));
 }
 
 void check_kubectl(struct lint *l)

@@ -153,7 +153,7 @@ static void report(struct lint *l, const struct word *w, const char *space, cons
                                   call_value(w), words, space);
 
     finding_cure(l, f, "write %s", space);
-    fix_word(l, f, w, stack_printf(l, "%.*s%s", (int)call_option_size(w->text), w->text, space));
+    fix_word(l, f, w, lint_printf(l, "%.*s%s", (int)call_option_size(w->text), w->text, space));
 }
 
 void check_kubectl_space(struct lint *l)

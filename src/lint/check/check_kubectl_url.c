@@ -26,7 +26,7 @@ static const char *take_step(struct lint *l, const char **at)
 
     if (!slash)
         return "";
-    out = stack_printf(l, "%.*s", (int)(slash - *at), *at);
+    out = lint_printf(l, "%.*s", (int)(slash - *at), *at);
     *at = slash + 1;
     return out;
 }
@@ -40,7 +40,7 @@ static bool read_address(struct lint *l, struct address *out, const char *url)
     if (!is_raw && strncmp(url, web, sizeof web - 1) != 0)
         return false;
     owner = take_step(l, &at);
-    out->repository = stack_printf(l, "%s/%s", owner, take_step(l, &at));
+    out->repository = lint_printf(l, "%s/%s", owner, take_step(l, &at));
     if (!is_raw && strcmp(take_step(l, &at), "raw") != 0)
         return false;
     if (strncmp(at, "refs/heads/", 11) == 0)
@@ -76,7 +76,7 @@ static const char *newest_tag(struct lint *l, const char *repository)
     const struct chart_facts *facts = facts_of(repository);
 
     if (facts)
-        return stack_printf(l, "v%s", charts_newest(facts));
+        return lint_printf(l, "v%s", charts_newest(facts));
     return strcmp(repository, "NVIDIA/dcgm-exporter") == 0 ? "4.5.3-4.8.2" : NULL;
 }
 
@@ -140,11 +140,11 @@ static void put_today(struct lint *l, struct finding *f, const struct call *call
 
     if (!today || !tag)
         return;
-    url = stack_printf(l, "https://raw.githubusercontent.com/%s/%s/%s", a->repository, tag,
-                       today->path);
+    url = lint_printf(l, "https://raw.githubusercontent.com/%s/%s/%s", a->repository, tag,
+                      today->path);
     finding_cure(l, f, "apply %s", url);
     if (!replaced_anyway(l, call->command))
-        fix_word(l, f, w, stack_printf(l, "%.*s%s", (int)call_option_size(w->text), w->text, url));
+        fix_word(l, f, w, lint_printf(l, "%.*s%s", (int)call_option_size(w->text), w->text, url));
 }
 
 static void check_tag(struct lint *l, const struct call *call, const struct word *w,

@@ -158,7 +158,7 @@ static void choose_config(struct lint *l, struct finding *f, const struct wish *
     const char *choice = finding_choose(l, f, "mig-config", "a MIG configuration");
 
     if (choice && w->word)
-        fix_word(l, f, w->word, stack_printf(l, "%s=%s", wish_label, choice));
+        fix_word(l, f, w->word, lint_printf(l, "%s=%s", wish_label, choice));
     else if (choice && w->node)
         fix_replace(l, f, w->doc, w->node, choice);
 }

@@ -14,18 +14,6 @@
 #include "lint/view/pool_types.h"
 #include "lint/view/supply.h"
 
-enum { MAX_TRIES = 200000000 }; /* of an overlay on a type of a pool; a larger set is not judged */
-
-/* Every overlay is held against every type of every pool. */
-static bool too_many(const struct system *s)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < s->n_pools; i++)
-        n += s->pools[i].n_types + 1;
-    return s->n_overlays > 0 && n > MAX_TRIES / s->n_overlays;
-}
-
 static void check_restricted(struct lint *l, const struct overlay *o, const struct amount *a)
 {
     static const char *const names[] = {"cpu",
@@ -79,6 +67,12 @@ static bool is_ours(const struct requirement *r)
              (strstr(r->key, "kubernetes.io/") || strstr(r->key, "karpenter")));
 }
 
+/* Counts an overlay's look at all types of a pool. */
+static bool try_types(const struct system *s, size_t pool)
+{
+    return index_try(s, s->pools[pool].n_types + 1);
+}
+
 /* A pool whose name is a placeholder may be any that an overlay names. */
 static bool has_nameless(const struct system *s)
 {
@@ -93,7 +87,7 @@ static bool matches_some(struct lint *l, const struct overlay *o)
     const struct system *s = &l->system;
     struct pool_list list = index_overlay_pools(l, o);
 
-    for (size_t i = 0; i < list.n; i++) {
+    for (size_t i = 0; i < list.n && try_types(s, list.pools[i]); i++) {
         const struct pool *p = &s->pools[list.pools[i]];
 
         if (p->types_open || p->others)
@@ -199,7 +193,7 @@ static struct compared compare(struct lint *l, const struct overlay *o, const st
     struct pool_list list = index_overlay_pools(l, o);
     int64_t first = -1;
 
-    for (size_t i = 0; i < list.n && index_try(s, 1); i++)
+    for (size_t i = 0; i < list.n && try_types(s, list.pools[i]); i++)
         for (size_t k = 0; k < s->pools[list.pools[i]].n_types; k++) {
             const struct pool *p = &s->pools[list.pools[i]];
             const struct instance_type *t = p->types[k];
@@ -242,7 +236,7 @@ static void check_count(struct lint *l, const struct overlay *o, const struct am
                   (long long)c.real);
     finding_cure(l, f, "count per node: GPUs times replicas, or times the slices of one GPU");
     if (c.agree && c.known && c.real > 0)
-        fix_replace(l, f, o->doc, a->node, match_words(l, "\"%lld\"", (long long)c.real));
+        fix_replace(l, f, o->doc, a->node, lint_printf(l, "\"%lld\"", (long long)c.real));
 }
 
 static bool gives_slices(const struct overlay *o)
@@ -261,7 +255,7 @@ static const struct instance_type *find_whole(struct lint *l, const struct overl
     const struct system *s = &l->system;
     struct pool_list list = index_overlay_pools(l, o);
 
-    for (size_t i = 0; i < list.n && index_try(s, 1); i++)
+    for (size_t i = 0; i < list.n && try_types(s, list.pools[i]); i++)
         for (size_t k = 0; k < s->pools[list.pools[i]].n_types; k++) {
             const struct pool *p = &s->pools[list.pools[i]];
             const struct instance_type *t = p->types[k];
@@ -324,7 +318,7 @@ static void check_adjustment(struct lint *l, const struct overlay *o)
 void check_overlay(struct lint *l)
 {
     const struct system *s = &l->system;
-    bool open = amounts_open(s), large = too_many(s);
+    bool open = amounts_open(s);
 
     for (size_t i = 0; i < s->n_overlays; i++) {
         const struct overlay *o = &s->overlays[i];
@@ -332,16 +326,13 @@ void check_overlay(struct lint *l)
         for (size_t k = 0; k < o->n_capacity; k++) {
             check_restricted(l, o, &o->capacity[k]);
             check_amount(l, o, &o->capacity[k]);
-            if (!open && !large)
+            if (!open)
                 check_count(l, o, &o->capacity[k]);
         }
-        if (large)
-            continue;
         check_effect(l, o);
         check_zero(l, o);
         check_adjustment(l, o);
     }
     check_overlay_pairs(l);
-    if (!large)
-        check_overlay_missing(l);
+    check_overlay_missing(l);
 }

@@ -79,7 +79,7 @@ static bool supply_wished(struct lint *l, struct supply *out, const struct pool 
     if (yield.state != MIG_YIELD_OK || yield.n == 0)
         return false;
     for (size_t i = 0; i < yield.n; i++)
-        lack(out, match_words(l, "nvidia.com/mig-%s", yield.items[i].profile),
+        lack(out, lint_printf(l, "nvidia.com/mig-%s", yield.items[i].profile),
              yield.items[i].per_node);
     lack(out, gpu_resource, yield.whole_gpus);
     return true;
@@ -203,11 +203,11 @@ static bool name_is_taken(const struct system *s, const char *name)
 
 static const char *new_name(struct lint *l, const struct gaps *g, size_t index)
 {
-    const char *name = g->n == 1 ? match_words(l, "%s-slices", g->pool->name)
-                                 : match_words(l, "%s-slices-%zu", g->pool->name, index + 1);
+    const char *name = g->n == 1 ? lint_printf(l, "%s-slices", g->pool->name)
+                                 : lint_printf(l, "%s-slices-%zu", g->pool->name, index + 1);
 
     for (unsigned n = 2; name_is_taken(&l->system, name) && n < 100; n++)
-        name = match_words(l, "%s-slices-%zu-%u", g->pool->name, index + 1, n);
+        name = lint_printf(l, "%s-slices-%zu-%u", g->pool->name, index + 1, n);
     return name;
 }
 
@@ -217,11 +217,11 @@ static const char *new_overlay(struct lint *l, const struct gaps *g, size_t inde
     const char *types = "", *capacity = "";
 
     for (size_t i = 0; i < gap->n_types; i++)
-        types = match_words(l, "%s%s%s", types, i ? ", " : "", gap->types[i]->name);
+        types = lint_printf(l, "%s%s%s", types, i ? ", " : "", gap->types[i]->name);
     for (size_t i = 0; i < gap->lacks.n; i++)
-        capacity = match_words(l, "%s    %s: \"%lld\"\n", capacity, gap->lacks.items[i].name,
+        capacity = lint_printf(l, "%s    %s: \"%lld\"\n", capacity, gap->lacks.items[i].name,
                                (long long)gap->lacks.items[i].count);
-    return match_words(l,
+    return lint_printf(l,
                        "apiVersion: karpenter.sh/v1alpha1\n"
                        "kind: NodeOverlay\n"
                        "metadata:\n"

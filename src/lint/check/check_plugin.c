@@ -59,7 +59,7 @@ static const char *meant_key(struct lint *l, const char *text)
     end = strchr(meant, '\'');
     if (!end || memchr(meant, '.', (size_t)(end - meant)))
         return NULL;
-    return stack_printf(l, "%.*s", (int)(end - meant), meant);
+    return lint_printf(l, "%.*s", (int)(end - meant), meant);
 }
 
 static void unknown_key(struct lint *l, const struct plugin_config *p, const struct config_note *n)
@@ -165,7 +165,7 @@ static void check_resources(struct lint *l, const struct document *d, const stru
     finding_cure(l, f, "write nvidia.com/mig-%s", strchr(node->text, '/') + 1);
     if (edit)
         fix_replace(l, f, d, node,
-                    stack_printf(l, "nvidia.com/mig-%s", strchr(node->text, '/') + 1));
+                    lint_printf(l, "nvidia.com/mig-%s", strchr(node->text, '/') + 1));
 }
 
 /* A file under the plugin's name without one key of a plugin's. */
@@ -186,7 +186,7 @@ static void check_meant(struct lint *l, const struct document *d)
         char *text = commented(&spot);
 
         if (text)
-            stack_edit(l, f, spot, stack_printf(l, "%s", text));
+            stack_edit(l, f, spot, lint_printf(l, "%s", text));
         free(text);
         return;
     }

@@ -94,7 +94,7 @@ static void check_labels(struct lint *l, const struct document *holder)
                 continue;
             choice = unknown(l, c->words[k].spot, holder, text + size + 1, &f);
             if (choice)
-                fix_word(l, f, &c->words[k], stack_printf(l, "%s=%s", choice_label, choice));
+                fix_word(l, f, &c->words[k], lint_printf(l, "%s=%s", choice_label, choice));
         }
     }
 }
@@ -132,7 +132,7 @@ static void put_default(struct lint *l, struct finding *f, const struct helm_val
     if (v->doc && v->pair)
         fix_replace(l, f, v->doc, v->pair->value, choice);
     else if (v->word && !strchr(v->word->text, ','))
-        fix_word(l, f, v->word, stack_printf(l, "%s%s=%s", whole ? "--set=" : "", v->path, choice));
+        fix_word(l, f, v->word, lint_printf(l, "%s%s=%s", whole ? "--set=" : "", v->path, choice));
 }
 
 static void check_default(struct lint *l, const struct release *r, const struct document *holder)
@@ -161,7 +161,7 @@ static void check_default(struct lint *l, const struct release *r, const struct 
     finding_cure(l, f, "set config.default, or label the nodes");
     choice = finding_choose(l, f, "plugin-config", "a configuration of the device plugin");
     if (choice && r->command)
-        fix_add_words(l, f, r->command, stack_printf(l, "--set config.default=%s", choice));
+        fix_add_words(l, f, r->command, lint_printf(l, "--set config.default=%s", choice));
 }
 
 void check_plugin_choice(struct lint *l)

@@ -45,22 +45,22 @@ static void install_chart(struct lint *l, struct finding *f, const struct comman
     const char *space = *holder->space ? holder->space : "kube-system", *name;
     const char *url = charts_repository(chart, &name), *values;
 
-    values = slices ? stack_printf(l,
-                                   "%s--set mig.strategy=mixed --set devicePlugin.config.name=%s "
-                                   "--set devicePlugin.config.default=%s",
-                                   l->system.eks ? "--set driver.enabled=false "
-                                                   "--set toolkit.enabled=false "
-                                                 : "",
-                                   holder->name, key)
-                    : stack_printf(l, "--set config.name=%s", holder->name);
+    values = slices ? lint_printf(l,
+                                  "%s--set mig.strategy=mixed --set devicePlugin.config.name=%s "
+                                  "--set devicePlugin.config.default=%s",
+                                  l->system.eks ? "--set driver.enabled=false "
+                                                  "--set toolkit.enabled=false "
+                                                : "",
+                                  holder->name, key)
+                    : lint_printf(l, "--set config.name=%s", holder->name);
     fix_add_command(l, f, c, true,
-                    stack_printf(l, "helm repo add %s %s\nhelm repo update", name, url));
+                    lint_printf(l, "helm repo add %s %s\nhelm repo update", name, url));
     stack_edit(l, f, c->spot,
-               stack_printf(l,
-                            "helm upgrade -i %s %s/%s --namespace %s --create-namespace "
-                            "--version %s %s",
-                            slices ? "gpu-operator" : "nvdp", name, charts_find(chart)->name, space,
-                            charts_newest(charts_find(chart)), values));
+               lint_printf(l,
+                           "helm upgrade -i %s %s/%s --namespace %s --create-namespace "
+                           "--version %s %s",
+                           slices ? "gpu-operator" : "nvdp", name, charts_find(chart)->name, space,
+                           charts_newest(charts_find(chart)), values));
 }
 
 static void not_loaded(struct lint *l, const struct document *holder, const char *key, bool *edited)
@@ -80,8 +80,8 @@ static void not_loaded(struct lint *l, const struct document *holder, const char
         if (r->command && !*edited &&
             !release_value(r, is_operator ? "devicePlugin.config.name" : "config.name"))
             fix_add_words(l, f, r->command,
-                          stack_printf(l, "--set %sconfig.name=%s",
-                                       is_operator ? "devicePlugin." : "", holder->name));
+                          lint_printf(l, "--set %sconfig.name=%s",
+                                      is_operator ? "devicePlugin." : "", holder->name));
     } else {
         finding_cure(l, f, "install the chart nvidia-device-plugin with config.name=%s",
                      holder->name);

@@ -27,7 +27,7 @@ static void put_label(struct lint *l, struct finding *f, const struct pool *p, c
 {
     if (strcmp(p->doc->kind, "NodePool") == 0)
         fix_put(l, f, p->doc, "spec.template.metadata.labels", key,
-                stack_printf(l, "\"%s\"", value));
+                lint_printf(l, "\"%s\"", value));
 }
 
 /* Whether the release sets anything below that path. */
@@ -164,13 +164,13 @@ static void check_worker_taint(struct lint *l, const struct release *r, const st
     finding_cure(l, f, "set nfd.worker.tolerations to key %s, operator Exists", t->key);
     if (enabled && r->command)
         fix_add_words(l, f, r->command,
-                      stack_printf(l,
-                                   "--set 'nfd.worker.tolerations[0].key=%s' "
-                                   "--set 'nfd.worker.tolerations[0].operator=Exists'",
-                                   t->key));
+                      lint_printf(l,
+                                  "--set 'nfd.worker.tolerations[0].key=%s' "
+                                  "--set 'nfd.worker.tolerations[0].operator=Exists'",
+                                  t->key));
     else if (enabled && r->doc && !*r->doc->kind)
         fix_put(l, f, r->doc, "nfd.worker", "tolerations",
-                stack_printf(l, "- key: %s\n  operator: Exists", t->key));
+                lint_printf(l, "- key: %s\n  operator: Exists", t->key));
 }
 
 /*
@@ -229,7 +229,7 @@ static bool own_tolerate(struct lint *l, const struct release *r, const char *li
 
         for (size_t k = 0; k < 4; k++) {
             const struct helm_value *v =
-                release_value(r, stack_printf(l, "%s[%u].%s", list, i, fields[k]));
+                release_value(r, lint_printf(l, "%s[%u].%s", list, i, fields[k]));
 
             any |= v != NULL;
             texts[k] = v ? v->text : "";
@@ -270,7 +270,7 @@ static void check_toleration(struct lint *l, const struct pool *p, const struct 
                                         : "add the taint to the chart's tolerations");
     } else if (w) {
         if (!taint_tolerated(t, w->tolerations, w->n_tolerations))
-            taint_keeps_out(l, p, t, stack_printf(l, "the DaemonSet '%s'", w->name),
+            taint_keeps_out(l, p, t, lint_printf(l, "the DaemonSet '%s'", w->name),
                             "give the DaemonSet a toleration");
     } else if (runner->applied && !daemons_tolerate(t)) {
         taint_keeps_out(l, p, t, "the static DaemonSet",

@@ -79,7 +79,7 @@ static void check_capacity_label(struct lint *l, const struct pool *p)
     fix_remove(l, f, p->doc, path, key);
     if (!match_requirement(p, key))
         fix_put(l, f, p->doc, "spec.template.spec", "requirements",
-                match_words(l, "- key: %s\n  operator: In\n  values: [%s]", key, value));
+                lint_printf(l, "- key: %s\n  operator: In\n  values: [%s]", key, value));
 }
 
 /* The release of Karpenter in the set, if all that it sets can be seen. */

@@ -77,10 +77,10 @@ static bool is_closed(const struct pool *p)
 static const char *write_amount(struct lint *l, const char *resource, int64_t count)
 {
     if (strcmp(resource, "cpu") == 0)
-        return match_words(l, "%lld", (long long)(count + 999) / 1000);
+        return lint_printf(l, "%lld", (long long)(count + 999) / 1000);
     if (strcmp(resource, "memory") == 0)
-        return match_words(l, "%lldGi", ((long long)count + (1LL << 30) - 1) >> 30);
-    return match_words(l, "%lld", (long long)count);
+        return lint_printf(l, "%lldGi", ((long long)count + (1LL << 30) - 1) >> 30);
+    return lint_printf(l, "%lld", (long long)count);
 }
 
 static int64_t largest(struct lint *l, const struct pool *p, const char *resource)
@@ -321,7 +321,7 @@ static void check_open(struct lint *l, const struct pool *p)
         return;
     price = catalog_price(worst, l->region, 1 << PURCHASE_ON_DEMAND);
     if (price && most != INT64_MAX)
-        cost = match_words(l, ", $%.0f an hour", price->usd_per_hour * (double)most);
+        cost = lint_printf(l, ", $%.0f an hour", price->usd_per_hour * (double)most);
     f = lint_find(l, RULE_POOL_WITHOUT_GPU_LIMIT, match_spot(p->doc, p->limits[0].node),
                   "the limits of pool '%s' say nothing of GPUs and allow %lld %s%s", p->name,
                   (long long)most, worst->name, cost);

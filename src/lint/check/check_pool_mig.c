@@ -54,7 +54,7 @@ static void fix_types(struct lint *l, struct finding *f, const struct pool *p, c
     }
     if (!kept && match_editable(p, "spec.template.spec"))
         fix_put(l, f, p->doc, "spec.template.spec", "requirements",
-                match_words(l, "- key: %s\n  operator: In\n  values: %s", type_key,
+                lint_printf(l, "- key: %s\n  operator: In\n  values: %s", type_key,
                             match_flow(l, types)));
 }
 
@@ -105,7 +105,7 @@ static void check_family(struct lint *l, const struct pool *p, const char *wish)
     if (n == 0)
         return;
     for (size_t i = 0; i < n; i++)
-        words[i] = match_words(l, "%s (%s)", without[i]->family, without[i]->gpu_product);
+        words[i] = lint_printf(l, "%s (%s)", without[i]->family, without[i]->gpu_product);
     f = lint_find(l, RULE_MIG_FAMILY, match_spot(p->doc, find_naming(p)),
                   "pool '%s' wants the MIG configuration '%s', which %s cannot have", p->name, wish,
                   match_list(l, words, n));
@@ -153,7 +153,7 @@ static void check_wish(struct lint *l, const struct pool *p, const struct worklo
                          "the key of a taint that something takes off when the slices are there");
     if (key && match_editable(p, "spec.template.spec"))
         fix_put(l, f, p->doc, "spec.template.spec", "startupTaints",
-                match_words(l, "- key: %s\n  effect: NoSchedule", key));
+                lint_printf(l, "- key: %s\n  effect: NoSchedule", key));
 }
 
 void check_pool_mig(struct lint *l, const struct pool *p)

@@ -81,7 +81,7 @@ static void fix_startup(struct lint *l, struct finding *f, const struct pool *p,
                         const struct taint *t)
 {
     const struct yaml_node *list = startup_list(p);
-    const char *value = t->value[0] ? match_words(l, "\n  value: \"%s\"", t->value) : "";
+    const char *value = t->value[0] ? lint_printf(l, "\n  value: \"%s\"", t->value) : "";
 
     if (!match_editable(p, "spec.template.spec") || !list || list->kind != YAML_LIST)
         return;
@@ -89,7 +89,7 @@ static void fix_startup(struct lint *l, struct finding *f, const struct pool *p,
         if (list->items[i] == t->node)
             fix_remove_item(l, f, p->doc, list, i);
     fix_put(l, f, p->doc, "spec.template.spec", "taints",
-            match_words(l, "- key: %s%s\n  effect: %s", t->key, value, t->effect));
+            lint_printf(l, "- key: %s%s\n  effect: %s", t->key, value, t->effect));
 }
 
 static void check_startup(struct lint *l, const struct pool *p)

@@ -86,7 +86,7 @@ static const char *find_shown(struct lint *l, const struct pool *p, const struct
         !supply_real(l, &real, &l->system, p, reach->type) ||
         supply_of(&real, reach->ask->name) < reach->ask->count)
         return NULL;
-    return view_printf(l, "%lld", (long long)supply_of(&real, reach->ask->name));
+    return lint_printf(l, "%lld", (long long)supply_of(&real, reach->ask->name));
 }
 
 static const char *find_offer(const struct pool *p, const struct reach *reach,
@@ -141,10 +141,10 @@ static void tell_pending(struct lint *l, struct judged *j, const struct workload
         j->reasons[i].shown = find_shown(l, j->reasons[i].pool, &j->reasons[i].reach);
     j->shown = true;
     for (size_t i = 0; i < j->n_reasons; i++)
-        reasons = view_printf(l, "%s%s pool '%s': %s", reasons, i ? ";" : "",
+        reasons = lint_printf(l, "%s%s pool '%s': %s", reasons, i ? ";" : "",
                               j->reasons[i].pool->name, reach_words_reason(l, &j->reasons[i]));
     if (j->n_refused > j->n_reasons)
-        reasons = view_printf(l, "%s; and %zu more pools", reasons, j->n_refused - j->n_reasons);
+        reasons = lint_printf(l, "%s; and %zu more pools", reasons, j->n_refused - j->n_reasons);
     f = lint_find(l, RULE_POD_PENDING, spot_of(w->doc, w->ask->node),
                   "pods of %s '%s' stay pending for ever;%s", w->kind, w->name, reasons);
     reach_words_cure(l, f, &j->reasons[0]);

@@ -71,16 +71,16 @@ static void check_relabel(struct lint *l, const struct call *call, const struct 
     if (!node || node == wish || strchr(node->text, '=') || strchr(node->text, '/') ||
         call_option(call, "--selector", "-l"))
         return;
-    name = node->expands ? stack_printf(l, "\"%s\"", node->text) : node->text;
+    name = node->expands ? lint_printf(l, "\"%s\"", node->text) : node->text;
     fix_add_command(
         l, f, call->command, true,
-        stack_printf(l, "kubectl drain %s --ignore-daemonsets --delete-emptydir-data", name));
+        lint_printf(l, "kubectl drain %s --ignore-daemonsets --delete-emptydir-data", name));
     fix_add_command(l, f, call->command, false,
-                    stack_printf(l,
-                                 "kubectl wait node %s --timeout=15m --for=jsonpath="
-                                 "'{.metadata.labels.nvidia\\.com/mig\\.config\\.state}'=success\n"
-                                 "kubectl uncordon %s",
-                                 name, name));
+                    lint_printf(l,
+                                "kubectl wait node %s --timeout=15m --for=jsonpath="
+                                "'{.metadata.labels.nvidia\\.com/mig\\.config\\.state}'=success\n"
+                                "kubectl uncordon %s",
+                                name, name));
 }
 
 /* How far a resource's name goes that has dots without a backslash, from where it begins. */
@@ -112,7 +112,7 @@ static const char *escape_columns(struct lint *l, const char *text)
         for (; size > 0; size--, text++)
             buf_printf(&out, *text == '.' ? "\\%c" : "%c", *text);
     }
-    return found && !out.failed ? stack_printf(l, "%s", out.data) : NULL;
+    return found && !out.failed ? lint_printf(l, "%s", out.data) : NULL;
 }
 
 static void check_columns(struct lint *l, const struct call *call)
@@ -133,7 +133,7 @@ static void check_columns(struct lint *l, const struct call *call)
     finding_cure(l, f, "put a backslash before each dot of the name and quotes around it all");
     size = call_option_size(w->text) + (size_t)(equals + 1 - text);
     if (!w->expands)
-        fix_word(l, f, w, stack_printf(l, "%.*s%s", (int)size, w->text, escaped));
+        fix_word(l, f, w, lint_printf(l, "%.*s%s", (int)size, w->text, escaped));
 }
 
 static void check_top(struct lint *l, const struct call *call)

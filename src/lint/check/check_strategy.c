@@ -24,13 +24,13 @@ static void put_mixed(struct lint *l, struct finding *f)
         fix_replace(l, f, v->doc, v->pair->value, "mixed");
     else if (v && v->word && !strchr(v->word->text, ','))
         fix_word(l, f, v->word,
-                 stack_printf(l, "%s%s=mixed",
-                              strncmp(v->word->text, "--set=", 6) == 0 ? "--set=" : "", path));
+                 lint_printf(l, "%s%s=mixed",
+                             strncmp(v->word->text, "--set=", 6) == 0 ? "--set=" : "", path));
     else if (!v && s->n_plugins > 0 && !is_operator)
         for (size_t i = 0; i < s->n_plugins; i++)
             fix_put(l, f, s->plugins[i].doc, "flags", "migStrategy", "mixed");
     else if (!v && r && r->command)
-        fix_add_words(l, f, r->command, stack_printf(l, "--set %s=mixed", path));
+        fix_add_words(l, f, r->command, lint_printf(l, "--set %s=mixed", path));
 }
 
 /* Whether some pod asks for whole GPUs, which another strategy would change for it. */

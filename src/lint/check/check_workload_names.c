@@ -36,7 +36,7 @@ static const char *read_profile(struct lint *l, const char *text)
     rest += 2;
     if (*rest && *rest != '.' && *rest != '+' && *rest != '-')
         return "";
-    return match_words(l, "%.*sg.%.*sgb%s%s", (int)n_slices, slices, (int)n_memory, memory,
+    return lint_printf(l, "%.*sg.%.*sgb%s%s", (int)n_slices, slices, (int)n_memory, memory,
                        *rest ? "." : "", *rest ? rest + 1 : "");
 }
 
@@ -102,7 +102,7 @@ static const char *meant_name(struct lint *l, const char *name)
     profile = read_profile(l, text_starts(name, prefix) ? name + strlen(prefix) : name);
     if (!profile[0])
         return NULL;
-    profile = match_words(l, "nvidia.com/mig-%s", profile);
+    profile = lint_printf(l, "nvidia.com/mig-%s", profile);
     return strcmp(profile, name) == 0 ? NULL : profile;
 }
 
@@ -139,7 +139,7 @@ static void check_fraction(struct lint *l, const struct workload *w, const struc
                   "%s asks for %s of %s: devices come whole, and the API server refuses the pod",
                   match_workload(l, w), text, pair->key->text);
     finding_cure(l, f, "ask for 1, of a slice where a whole GPU is too much");
-    fix_replace(l, f, w->doc, pair->value, match_words(l, "%lld", (long long)whole));
+    fix_replace(l, f, w->doc, pair->value, lint_printf(l, "%lld", (long long)whole));
 }
 
 /* Requests of devices need limits, and the same ones. */
@@ -196,7 +196,7 @@ void check_workload_names(struct lint *l, const struct workload *w)
 
     for (size_t i = 0; (container = match_container(w, i, &starts)); i++)
         check_container(l, w, container,
-                        match_words(l, "%s.%s[%zu].resources.limits", w->pod_path,
+                        lint_printf(l, "%s.%s[%zu].resources.limits", w->pod_path,
                                     starts ? "initContainers" : "containers",
                                     starts ? i : i - n_init));
 }

@@ -124,7 +124,7 @@ static void check_label(struct lint *l, const struct workload *w, const struct r
         !match_editable(p, "spec.template.spec") || pool_label(p, r->key) ||
         (discovered && strcmp(r->key, "nvidia.com/gpu.present") != 0))
         return;
-    fix_put(l, f, p->doc, "spec.template.metadata.labels", r->key, match_words(l, "\"%s\"", value));
+    fix_put(l, f, p->doc, "spec.template.metadata.labels", r->key, lint_printf(l, "\"%s\"", value));
 }
 
 void check_workload_selector(struct lint *l, const struct workload *w)

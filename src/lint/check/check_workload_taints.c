@@ -27,7 +27,7 @@ static const struct toleration *near_miss(const struct workload *w, const struct
 
 static const char *write_taint(struct lint *l, const struct taint *t)
 {
-    return match_words(l, "%s%s%s:%s", t->key, t->value[0] ? "=" : "", t->value, t->effect);
+    return lint_printf(l, "%s%s%s:%s", t->key, t->value[0] ? "=" : "", t->value, t->effect);
 }
 
 /* The tolerations that it lacks for a pool, as items of a list. */
@@ -41,7 +41,7 @@ static const char *lacking(struct lint *l, const struct workload *w, const struc
         if (strcmp(t->effect, "PreferNoSchedule") == 0 || near_miss(w, t) ||
             taint_tolerated(t, w->tolerations, w->n_tolerations))
             continue;
-        text = match_words(l, "%s%s- key: %s\n  operator: Exists\n  effect: %s", text,
+        text = lint_printf(l, "%s%s- key: %s\n  operator: Exists\n  effect: %s", text,
                            text[0] ? "\n" : "", t->key, t->effect);
     }
     return text;
@@ -213,7 +213,7 @@ static void check_value(struct lint *l, const struct workload *w, const struct t
                   match_workload(l, w), t->key, t->value, taint->value);
     finding_cure(l, f, "write operator: Exists, or the taint's value");
     if (value)
-        fix_replace(l, f, w->doc, value, match_words(l, "\"%s\"", taint->value));
+        fix_replace(l, f, w->doc, value, lint_printf(l, "\"%s\"", taint->value));
     else if (op)
         fix_replace(l, f, w->doc, op, "Exists");
 }

@@ -8,19 +8,6 @@
 #include "lint/fix/fix.h"
 #include "lint/view/call.h"
 
-const char *stack_printf(struct lint *l, const char *fmt, ...)
-{
-    va_list args;
-    const char *out;
-
-    va_start(args, fmt);
-    out = arena_vprintf(&l->arena, fmt, args);
-    va_end(args);
-    if (!out)
-        l->out_of_memory = true;
-    return out ? out : "";
-}
-
 void stack_edit(struct lint *l, struct finding *f, struct spot spot, const char *text)
 {
     struct edit *e = arena_alloc(&l->arena, sizeof *e), **end = &f->edits;

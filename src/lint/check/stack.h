@@ -39,8 +39,4 @@ bool stack_is_meant_config(const struct system *s, const struct document *d);
 /* A range of a file by another text, as it stands there. */
 void stack_edit(struct lint *l, struct finding *f, struct spot spot, const char *text);
 
-/* A word of lint's own arena. */
-const char *stack_printf(struct lint *l, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
 #endif

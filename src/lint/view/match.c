@@ -10,20 +10,6 @@
 
 enum { LIST_MAX = 6 }; /* items that a message names */
 
-const char *match_words(struct lint *l, const char *fmt, ...)
-{
-    va_list args;
-    char *text;
-
-    va_start(args, fmt);
-    text = arena_vprintf(&l->arena, fmt, args);
-    va_end(args);
-    if (text)
-        return text;
-    l->out_of_memory = true;
-    return "";
-}
-
 const char *match_list(struct lint *l, const char *const *items, size_t n)
 {
     size_t shown = n > LIST_MAX ? LIST_MAX : n;
@@ -32,9 +18,9 @@ const char *match_list(struct lint *l, const char *const *items, size_t n)
     for (size_t i = 0; i < shown; i++) {
         const char *glue = i == 0 ? "" : i + 1 == n ? " and " : ", ";
 
-        text = match_words(l, "%s%s%s", text, glue, items[i]);
+        text = lint_printf(l, "%s%s%s", text, glue, items[i]);
     }
-    return n > shown ? match_words(l, "%s and %zu more", text, n - shown) : text;
+    return n > shown ? lint_printf(l, "%s and %zu more", text, n - shown) : text;
 }
 
 const char *match_flow(struct lint *l, const char *commas)
@@ -45,11 +31,11 @@ const char *match_flow(struct lint *l, const char *commas)
         size_t length = strcspn(at, ", ");
 
         if (length > 0)
-            text = match_words(l, "%s%s%.*s", text, text[0] ? ", " : "", (int)length, at);
+            text = lint_printf(l, "%s%s%.*s", text, text[0] ? ", " : "", (int)length, at);
         at += length;
         at += strspn(at, ", ");
     }
-    return match_words(l, "[%s]", text);
+    return lint_printf(l, "[%s]", text);
 }
 
 /* Whether a list parted by commas has the text. */
@@ -316,7 +302,7 @@ const struct yaml_node *match_container(const struct workload *w, size_t index, 
 
 const char *match_workload(struct lint *l, const struct workload *w)
 {
-    return match_words(l, "%s '%s'", w->kind, w->name);
+    return lint_printf(l, "%s '%s'", w->kind, w->name);
 }
 
 void match_told(struct lint *l, const struct workload *w, const struct finding *f, unsigned faults)

@@ -9,9 +9,6 @@
 #include "lint/fix/fix.h"
 #include "lint/lint.h"
 
-/* Text in the run's arena; "" without memory, which the run then knows. */
-const char *match_words(struct lint *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
 /* "a", "a and b", "a, b and c", "a, b, c and 4 more". */
 const char *match_list(struct lint *l, const char *const *items, size_t n);
 /* "[a, b]" of a list parted by commas. */

@@ -161,11 +161,11 @@ void reach_cost_make(struct reach_cost *out, const struct lint *l, const struct 
 static const char *nodes_words(struct lint *l, const struct reach_cost *c)
 {
     const char *first =
-        view_printf(l, "%llu x %s", (unsigned long long)c->nodes[0].count, c->nodes[0].type->name);
+        lint_printf(l, "%llu x %s", (unsigned long long)c->nodes[0].count, c->nodes[0].type->name);
 
     if (c->n == 1)
         return first;
-    return view_printf(l, "%s and %llu x %s", first, (unsigned long long)c->nodes[1].count,
+    return lint_printf(l, "%s and %llu x %s", first, (unsigned long long)c->nodes[1].count,
                        c->nodes[1].type->name);
 }
 
@@ -178,14 +178,14 @@ const char *reach_cost_words(struct lint *l, const struct reach_cost *c)
         const struct reach_nodes *n = &c->nodes[i];
 
         if (!n->price)
-            return view_printf(l, "about %s; no price is known in %s", nodes, c->region);
+            return lint_printf(l, "about %s; no price is known in %s", nodes, c->region);
         hour += n->price->usd_per_hour * (double)n->count;
         gpus += (double)n->type->gpus * (double)n->count;
         slices += (double)n->slices * (double)n->count;
     }
     if (gpus <= 0 || slices <= 0)
-        return view_printf(l, "about %s, $%.2f/h", nodes, hour);
-    return view_printf(l,
+        return lint_printf(l, "about %s, $%.2f/h", nodes, hour);
+    return lint_printf(l,
                        "about %s, $%.2f/h %s in %s (%s): $%.6f for a GPU second, $%.4f for an "
                        "hour of each %s",
                        nodes, hour, c->spot ? "spot" : "on demand", c->region,

@@ -8,7 +8,7 @@
 /* "nvidia.com/gpu=true:NoSchedule" */
 static const char *taint_words(struct lint *l, const struct taint *t)
 {
-    return view_printf(l, "%s%s%s:%s", t->key, t->value[0] ? "=" : "", t->value, t->effect);
+    return lint_printf(l, "%s%s%s:%s", t->key, t->value[0] ? "=" : "", t->value, t->effect);
 }
 
 /* One thing that stands in the way. */
@@ -18,24 +18,24 @@ static const char *fault_words(struct lint *l, const struct reach_reason *reason
 
     switch ((enum reach_fault)fault) {
     case REACH_TAINT:
-        return view_printf(l, "its taint %s is not tolerated", taint_words(l, r->taint));
+        return lint_printf(l, "its taint %s is not tolerated", taint_words(l, r->taint));
     case REACH_LIMIT:
-        return view_printf(l, "its limit of %s %s is less than one node", r->limit->name,
+        return lint_printf(l, "its limit of %s %s is less than one node", r->limit->name,
                            node_text(r->limit->node, ""));
     case REACH_LABEL:
-        return view_printf(l, "its nodes have no label %s that suits", r->label);
+        return lint_printf(l, "its nodes have no label %s that suits", r->label);
     case REACH_RESOURCE:
         if (reason->shown)
-            return view_printf(l,
+            return lint_printf(l,
                                "Karpenter does not know that its nodes will show %s, and so "
                                "buys none",
                                r->ask->name);
         if (r->has == 0)
-            return view_printf(l, "Karpenter knows no %s on its nodes", r->ask->name);
-        return view_printf(l, "its nodes have %lld of %s where one pod asks for %lld",
+            return lint_printf(l, "Karpenter knows no %s on its nodes", r->ask->name);
+        return lint_printf(l, "its nodes have %lld of %s where one pod asks for %lld",
                            (long long)r->has, r->ask->name, (long long)r->ask->count);
     case REACH_SIZE:
-        return view_printf(l, "its largest node has too little %s", r->size->name);
+        return lint_printf(l, "its largest node has too little %s", r->size->name);
     case REACH_TYPES:
         break;
     }
@@ -48,7 +48,7 @@ const char *reach_words_reason(struct lint *l, const struct reach_reason *reason
 
     for (unsigned fault = REACH_TAINT; fault <= REACH_TYPES; fault <<= 1)
         if (reason->reach.faults & fault)
-            words = view_printf(l, "%s%s%s", words, words[0] ? ", and " : "",
+            words = lint_printf(l, "%s%s%s", words, words[0] ? ", and " : "",
                                 fault_words(l, reason, fault));
     return words;
 }

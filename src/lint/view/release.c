@@ -144,10 +144,10 @@ static void split_option(struct reading *r, struct option *o)
     o->name = text;
     o->value = NULL;
     if (text_starts(text, "--") && equals) {
-        o->name = view_printf(r->l, "%.*s", (int)(equals - text), text);
+        o->name = lint_printf(r->l, "%.*s", (int)(equals - text), text);
         o->value = equals + 1;
     } else if (!text_starts(text, "--") && strlen(text) > 2) {
-        o->name = view_printf(r->l, "%.2s", text);
+        o->name = lint_printf(r->l, "%.2s", text);
         o->value = takes_value(o->name) ? text + 2 + (text[2] == '=') : NULL;
     } else if (takes_value(text) && r->at < r->c->n_words) {
         o->word = &r->c->words[r->at++];
@@ -215,7 +215,7 @@ static void read_file_value(struct reading *r, struct release *out, const struct
     if (!d)
         out->values_open = true;
     release_values_one(r->l, out, &origin,
-                       view_printf(r->l, "%.*s", (int)(equals - o->value), o->value),
+                       lint_printf(r->l, "%.*s", (int)(equals - o->value), o->value),
                        d && d->piece->text ? d->piece->text : "");
 }
 
@@ -242,7 +242,7 @@ static void read_value(struct reading *r, struct release *out, const struct opti
 
         if (equals)
             release_values_one(r->l, out, &origin,
-                               view_printf(r->l, "%.*s", (int)(equals - o->value), o->value),
+                               lint_printf(r->l, "%.*s", (int)(equals - o->value), o->value),
                                equals + 1);
     }
 }

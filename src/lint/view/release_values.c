@@ -49,7 +49,7 @@ static void add_leaf(struct walk *w, const char *path, const struct yaml_node *n
 
     value.text = node_text(node, "");
     if (w->copy) {
-        value.text = view_printf(w->l, "%s", value.text);
+        value.text = lint_printf(w->l, "%s", value.text);
     } else {
         value.doc = w->origin->doc;
         value.pair = w->pair;
@@ -69,11 +69,11 @@ static void walk_children(struct walk *w, const char *path, const struct yaml_no
             break;
         }
         if (node->kind == YAML_LIST) {
-            walk_node(w, view_printf(w->l, "%s[%zu]", path, i), node->items[i]);
+            walk_node(w, lint_printf(w->l, "%s[%zu]", path, i), node->items[i]);
             continue;
         }
         w->pair = &node->pairs[i];
-        walk_node(w, view_printf(w->l, "%s%s%s", path, path[0] ? "." : "", w->pair->key->text),
+        walk_node(w, lint_printf(w->l, "%s%s%s", path, path[0] ? "." : "", w->pair->key->text),
                   w->pair->value);
     }
     w->depth--;
@@ -145,7 +145,7 @@ static void add_list(struct lint *l, struct release *r, const struct release_ori
 
         if (!item)
             return;
-        release_values_one(l, r, o, view_printf(l, "%s[%zu]", path, n++), item);
+        release_values_one(l, r, o, lint_printf(l, "%s[%zu]", path, n++), item);
         text += *text == ',';
     }
     if (n == 0)

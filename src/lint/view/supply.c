@@ -219,7 +219,7 @@ static bool name_slices(struct lint *l, struct supply *out, const struct mig_yie
         break;
     }
     for (size_t i = 0; i < yield->n; i++)
-        add(out, view_printf(l, "nvidia.com/mig-%s", yield->items[i].profile),
+        add(out, lint_printf(l, "nvidia.com/mig-%s", yield->items[i].profile),
             yield->items[i].per_node);
     if (yield->whole_gpus > 0)
         add(out, gpu_resource, yield->whole_gpus);
@@ -244,7 +244,7 @@ static bool share(struct lint *l, struct supply *out, const struct config *confi
         if (config->honor_rename && share->rename)
             amount->name = share->rename;
         else if (config->rename_by_default)
-            amount->name = view_printf(l, "%s.shared", amount->name);
+            amount->name = lint_printf(l, "%s.shared", amount->name);
     }
     return true;
 }

@@ -25,19 +25,6 @@ void *view_alloc(struct lint *l, size_t size)
     return out;
 }
 
-const char *view_printf(struct lint *l, const char *fmt, ...)
-{
-    va_list args;
-    const char *out;
-
-    va_start(args, fmt);
-    out = arena_vprintf(&l->arena, fmt, args);
-    va_end(args);
-    if (!out)
-        l->out_of_memory = true;
-    return out ? out : "";
-}
-
 static const struct {
     const char *name;
     enum operator op;

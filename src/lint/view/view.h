@@ -17,7 +17,6 @@ enum {
 /* Room for one more in a list of the run's; NULL without memory, which the run then knows. */
 void *view_grow(struct lint *l, void *array, size_t n, size_t size);
 void *view_alloc(struct lint *l, size_t size);
-const char *view_printf(struct lint *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* A list of {key, operator, values}, put behind those that are there. */
 void view_requirements(struct lint *l, const struct yaml_node *list, struct requirement **items,
