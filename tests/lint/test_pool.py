@@ -2,6 +2,7 @@
 """Pools and classes: near misses that must be silent, exact places and words, fixes."""
 import pytest
 
+from conftest import ROOT
 from manifests import (ARCH, CAPACITY, COUNT, FAMILY, GPU, SIZE, TYPE, ZONE, deployment, documents, loud,
                        markdown, need, node_class, overlay, pool)
 
@@ -184,3 +185,12 @@ def test_metadata_over_one_hop(lint):
 
 def test_markdown_is_a_set_too(lint):
     find(lint, "pool-without-taint", "# Notes\n\n" + markdown(pool(taints="")), "notes.md")
+
+
+def test_pools_that_tie_are_told_of_once_each(lint):
+    """Not once for each pair: that would be a page of them for a dozen pools."""
+    form = (ROOT / "docs/rules/pool-without-taint.md").read_text(encoding="utf-8").split("## Passes")[1].split("```")[1]
+    form = form.removeprefix("yaml\n")
+    lint.write("set.yaml", "---\n".join(form.replace("name: inference", f"name: pool-{n}") for n in range(6)))
+    ties = [found for found in lint.json("set.yaml", code=0) if found["rule"] == "pool-weight-tie"]
+    assert len(ties) == 5

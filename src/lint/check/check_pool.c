@@ -54,31 +54,33 @@ static bool same_labels(const struct pool *a, const struct pool *b)
 }
 
 /* Two pools that take the same pods, with nothing to say which goes first. */
-static void check_tie(struct lint *l, const struct pool *a, const struct pool *b)
+static bool check_tie(struct lint *l, const struct pool *a, const struct pool *b)
 {
     const struct pool *first = strcmp(a->name, b->name) > 0 ? a : b;
     struct finding *f;
 
     if (a->weight != b->weight || !a->name[0] || strcmp(a->name, b->name) == 0 ||
         !has_taints(a, b) || !has_taints(b, a) || !same_labels(a, b) || !share_type(a, b))
-        return;
+        return false;
     f = lint_find(l, RULE_POOL_WEIGHT_TIE, match_spot(b->doc, NULL),
                   "pools '%s' and '%s' take the same pods and have the same weight: '%s' gets them "
                   "all, as the later name",
                   a->name, b->name, first->name);
     finding_cure(l, f, "give the pool that is to be tried first the higher spec.weight");
+    return true;
 }
 
+/* Each pool is told of once, with the first that it ties with. */
 static void check_ties(struct lint *l)
 {
     const struct system *s = &l->system;
 
     if (s->n_pools > MAX_TIE_POOLS)
         return;
-    for (size_t i = 0; i < s->n_pools; i++)
-        for (size_t k = i + 1; k < s->n_pools; k++)
-            if (match_gpu_pool(&s->pools[i]) && match_gpu_pool(&s->pools[k]))
-                check_tie(l, &s->pools[i], &s->pools[k]);
+    for (size_t k = 0; k < s->n_pools; k++)
+        for (size_t i = 0; i < k && match_gpu_pool(&s->pools[k]); i++)
+            if (match_gpu_pool(&s->pools[i]) && check_tie(l, &s->pools[i], &s->pools[k]))
+                break;
 }
 
 void check_pool(struct lint *l)

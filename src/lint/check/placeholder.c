@@ -111,7 +111,7 @@ static const char *quoted(struct lint *l, const char *text, bool plain)
         text[strlen(text) - 1] != ':' && strspn(text, numeric) < strlen(text) &&
         yaml_truth(text) < 0 && !yaml_is_null(text))
         return text;
-    buf_init(&b, 8 * VALUE_MAX_BYTES);
+    buf_init(&b, (size_t)8 * VALUE_MAX_BYTES);
     buf_char(&b, '"');
     for (const char *c = text; *c; c++) {
         if (strchr("\"\\", *c))
@@ -136,7 +136,7 @@ static const char *fill(struct lint *l, struct finding *f, const char *text)
     bool complete = true;
     const char *out = NULL;
 
-    buf_init(&b, 4 * VALUE_MAX_BYTES);
+    buf_init(&b, (size_t)4 * VALUE_MAX_BYTES);
     for (; placeholder_next(&p, text, at); at = p.at + p.size) {
         const char *name = arena_copy(&l->arena, text + p.name_at, p.name_size);
         const char *value =
