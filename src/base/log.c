@@ -4,10 +4,23 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 static enum log_level threshold = LOG_INFO;
+static const char *const names[] = {"error", "warning", "info", "debug"};
+
+bool log_level_read(enum log_level *out, const char *text)
+{
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(text, names[i]) != 0)
+            continue;
+        *out = (enum log_level)i;
+        return true;
+    }
+    return false;
+}
 
 void log_set_level(enum log_level level)
 {
@@ -16,7 +29,6 @@ void log_set_level(enum log_level level)
 
 void log_event(enum log_level level, const char *fmt, ...)
 {
-    static const char *const names[] = {"error", "warning", "info", "debug"};
     char line[1024];
     struct timespec now;
     struct tm parts;

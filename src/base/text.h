@@ -15,6 +15,9 @@ bool text_copy(char *field, size_t field_size, const char *text);
 /* A whole decimal number, nothing before or behind it, at most `max`. */
 bool text_uint(uint64_t *out, const char *text, uint64_t max);
 
+/* "30", "30s", "500ms", "5m", "1h" in milliseconds, at most max_ms. */
+bool text_wait_ms(unsigned *out, const char *text, unsigned max_ms);
+
 bool text_starts(const char *text, const char *start);
 
 #endif

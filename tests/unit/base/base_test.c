@@ -181,6 +181,22 @@ static void files_are_written_whole_and_read_with_a_bound(void **state)
     (void)remove(folder);
 }
 
+static void waits_have_units_and_a_bound(void **state)
+{
+    static const char *const bad[] = {"",  "s", "-1s", "1.5s", "10d", "5 s", "99999999999999999",
+                                      "2h"};
+    unsigned wait_ms = 7;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(text_wait_ms(&wait_ms, bad[i], 3600 * 1000));
+    assert_int_equal(wait_ms, 7);
+    assert_true(text_wait_ms(&wait_ms, "30", 3600 * 1000) && wait_ms == 30000);
+    assert_true(text_wait_ms(&wait_ms, "500ms", 3600 * 1000) && wait_ms == 500);
+    assert_true(text_wait_ms(&wait_ms, "5m", 3600 * 1000) && wait_ms == 300000);
+    assert_true(text_wait_ms(&wait_ms, "1h", 3600 * 1000) && wait_ms == 3600000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +209,7 @@ int main(void)
         cmocka_unit_test(numbers_are_whole_and_bounded),
         cmocka_unit_test(text_is_cut_into_its_field),
         cmocka_unit_test(files_are_written_whole_and_read_with_a_bound),
+        cmocka_unit_test(waits_have_units_and_a_bound),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
