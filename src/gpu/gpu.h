@@ -16,6 +16,8 @@ enum {
     GPU_UUID_SIZE = 96,
     GPU_NAME_SIZE = 96,
     GPU_PROFILE_NAME_SIZE = 32,
+    GPU_VGPU_SIZE = 12,
+    GPU_CLIQUE_SIZE = 48,
     GPU_MAX = 64,            /* GPUs of a node */
     GPU_MAX_PROFILES = 24,   /* GPU instance profiles of a board */
     GPU_MAX_INSTANCES = 16,  /* GPU instances of a GPU */
@@ -76,6 +78,7 @@ struct gpu_compute {
     unsigned slices;          /* compute slices */
     char uuid[GPU_UUID_SIZE]; /* of the MIG device, "MIG-…" */
     unsigned device_index;    /* of the MIG device on its GPU */
+    unsigned sm_count;        /* 0: the driver does not tell */
 };
 
 struct gpu_instance {
@@ -99,6 +102,15 @@ enum gpu_mig {
     GPU_MIG_ON,
 };
 
+/* What the driver asks for so that a GPU is well again. */
+enum gpu_recovery {
+    GPU_RECOVERY_UNKNOWN, /* the driver does not say */
+    GPU_RECOVERY_NONE,    /* nothing: it is well */
+    GPU_RECOVERY_WAIT,    /* that some work ends */
+    GPU_RECOVERY_RESET,
+    GPU_RECOVERY_REBOOT,
+};
+
 /* Owns nothing but its processes. */
 struct gpu {
     unsigned index; /* NVML's */
@@ -108,6 +120,7 @@ struct gpu {
     char bus_id[16];        /* as in sysfs: "0000:10:1c.0" */
     uint32_t device_id;     /* PCI device << 16 | vendor: 0x20B010DE */
     uint32_t subsystem_id;  /* likewise */
+    uint32_t pci_class;     /* 0x030200: 3D controller; 0: unknown */
     int numa_node;          /* -1: unknown */
     unsigned compute_major; /* compute capability */
     unsigned compute_minor;
@@ -121,7 +134,11 @@ struct gpu {
     unsigned n_processes; /* at most GPU_MAX_PROCESSES */
     unsigned n_processes_left_out;
     struct gpu_process *processes;
-    char fault[160]; /* "" or why this GPU cannot be used: "GPU is lost" */
+    char vgpu_version[GPU_VGPU_SIZE]; /* of the host's driver: "460.16"; "": no vGPU */
+    char vgpu_branch[GPU_VGPU_SIZE];  /* "r460_00" */
+    char clique[GPU_CLIQUE_SIZE];     /* "<cluster uuid>.<clique id>" on an NVLink fabric, or "" */
+    enum gpu_recovery recovery;       /* not part of carve.v1.Node's messages: faults are */
+    char fault[160];                  /* "" or why this GPU cannot be used: "GPU is lost" */
 };
 
 /* How two GPUs reach each other; NVML's nvmlGpuTopologyLevel_t values. */

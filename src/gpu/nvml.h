@@ -14,6 +14,7 @@
 struct nvml_device;
 struct nvml_gpu_instance;
 struct nvml_compute_instance;
+struct nvml_event_set;
 
 enum nvml_code {
     NVML_SUCCESS = 0,
@@ -56,12 +57,30 @@ enum {
     NVML_P2P_NVLINK = 2, /* which capability to ask for */
     NVML_P2P_OK = 0,
     NVML_PLACEMENTS_MAX = 64,
+    NVML_FABRIC_COMPLETED = 3, /* the GPU is registered with its fabric */
+    NVML_EVENT_XID = 0x8,
+    NVML_EVENT_GPU_UNAVAILABLE = 0x4000,
+    NVML_EVENT_RECOVERY_ACTION = 0x8000,
+    NVML_FIELD_RECOVERY_ACTION = 230, /* NVML_FI_DEV_GET_GPU_RECOVERY_ACTION */
+};
+
+/* What a driver asks for so that a GPU is well again. */
+enum nvml_recovery {
+    NVML_RECOVERY_NONE = 0,
+    NVML_RECOVERY_GPU_RESET = 1,
+    NVML_RECOVERY_NODE_REBOOT = 2,
+    NVML_RECOVERY_DRAIN_P2P = 3,
+    NVML_RECOVERY_DRAIN_AND_RESET = 4,
+    NVML_RECOVERY_IMEX_DOMAIN = 5,
+    NVML_RECOVERY_BUS_RESET = 6,
+    NVML_RECOVERY_SYSTEM_REBOOT = 7,
 };
 
 #define NVML_NO_ID 0xFFFFFFFFu              /* gpuInstanceId, computeInstanceId outside MIG */
 #define NVML_NO_VALUE 0xFFFFFFFFFFFFFFFFull /* usedGpuMemory that is not known */
 #define NVML_MEMORY_V2 0x02000028u          /* values of the `version` fields */
 #define NVML_GPU_INSTANCE_PROFILE_V2 0x02000098u
+#define NVML_FABRIC_V2 0x02000024u
 
 struct nvml_memory {
     unsigned long long total, free, used; /* bytes */
@@ -131,6 +150,38 @@ struct nvml_process {
     unsigned gpuInstanceId, computeInstanceId;
 };
 
+/* A GPU's place on an NVLink fabric. */
+struct nvml_fabric {
+    unsigned char clusterUuid[16];
+    int status; /* of the registration: an NVML code */
+    unsigned cliqueId;
+    unsigned char state;
+};
+
+struct nvml_fabric_v2 {
+    unsigned version;
+    unsigned char clusterUuid[16];
+    int status;
+    unsigned cliqueId;
+    unsigned char state;
+    unsigned healthMask;
+};
+
+/* The first version of waiting leaves the ids alone. */
+struct nvml_event {
+    struct nvml_device *device;
+    unsigned long long eventType, eventData; /* of XID events: the number */
+    unsigned gpuInstanceId, computeInstanceId;
+};
+
+struct nvml_field {
+    unsigned fieldId, scopeId;
+    long long timestamp, latencyUsec;
+    unsigned valueType;
+    int nvmlReturn;
+    unsigned long long value; /* a union: whole numbers of 32 bits are in its first half */
+};
+
 static_assert(sizeof(void *) == 8, "the layouts below are those of 64-bit Linux");
 static_assert(sizeof(struct nvml_memory) == 24, "nvmlMemory_t");
 static_assert(sizeof(struct nvml_memory_v2) == (NVML_MEMORY_V2 & 0xFFFFFF), "nvmlMemory_v2_t");
@@ -148,6 +199,14 @@ static_assert(sizeof(struct nvml_compute_profile) == 36, "nvmlComputeInstancePro
 static_assert(sizeof(struct nvml_compute_instance_info) == 32, "nvmlComputeInstanceInfo_t");
 static_assert(sizeof(struct nvml_attributes) == 40, "nvmlDeviceAttributes_t");
 static_assert(sizeof(struct nvml_process) == 24, "nvmlProcessInfo_v2_t");
+static_assert(sizeof(struct nvml_fabric) == 28, "nvmlGpuFabricInfo_t");
+static_assert(sizeof(struct nvml_fabric_v2) == (NVML_FABRIC_V2 & 0xFFFFFF),
+              "nvmlGpuFabricInfo_v2_t");
+static_assert(offsetof(struct nvml_fabric_v2, state) == 28, "nvmlGpuFabricInfo_v2_t");
 static_assert(offsetof(struct nvml_process, gpuInstanceId) == 16, "nvmlProcessInfo_v2_t");
+static_assert(sizeof(struct nvml_event) == 32, "nvmlEventData_t");
+static_assert(offsetof(struct nvml_event, gpuInstanceId) == 24, "nvmlEventData_t");
+static_assert(sizeof(struct nvml_field) == 40, "nvmlFieldValue_t");
+static_assert(offsetof(struct nvml_field, value) == 32, "nvmlFieldValue_t");
 
 #endif

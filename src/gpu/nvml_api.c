@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finds and opens libnvidia-ml.so.1, looks its functions up by the list of nvml_symbols.h, and is
+ * Opens libnvidia-ml.so.1, looks its functions up by the list of nvml_symbols.h, and is
  * the one place where NVML's codes become errno and words.
  */
 #include "gpu/nvml_api.h"
@@ -8,22 +8,13 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/err.h"
-#include "base/own.h"
+#include "gpu/library.h"
 
 #define LIBRARY "libnvidia-ml.so.1"
-
-static const char *const folders[] = {
-    "/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu",
-    "/lib64",     "/lib/x86_64-linux-gnu",     "/lib/aarch64-linux-gnu",
-};
-
-enum { N_FOLDERS = sizeof folders / sizeof folders[0] };
 
 enum need { OPTIONAL, REQUIRED };
 
@@ -38,51 +29,6 @@ static const struct symbol {
 #undef SYMBOL
     {"nvmlErrorString", offsetof(struct nvml_api, nvmlErrorString), OPTIONAL},
 };
-
-/* A library that is there but does not load is an error, in words; one that is absent is NULL. */
-static int open_below(void **out, const char *root, struct err *e)
-{
-    *out = NULL;
-    for (size_t i = 0; i < N_FOLDERS && !*out; i++) {
-        OWN_MEM char *path = NULL;
-
-        if (asprintf(&path, "%s%s/%s", root, folders[i], LIBRARY) < 0) {
-            path = NULL;
-            return err_memory(e);
-        }
-        if (access(path, F_OK))
-            continue;
-        *out = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
-        if (!*out)
-            return err_set(e, ENODEV, "load %s: %s", path, dlerror());
-    }
-    return 0;
-}
-
-static int open_library(void **out, const char *root, struct err *e)
-{
-    bool own_root = root && root[0] && strcmp(root, "/") != 0;
-    char loader[256] = "not found";
-    int rc;
-
-    if (own_root) {
-        rc = open_below(out, root, e);
-        if (rc || *out)
-            return rc;
-    }
-    *out = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL);
-    if (*out)
-        return 0;
-    (void)snprintf(loader, sizeof loader, "%s", dlerror());
-    rc = open_below(out, "", e);
-    if (rc || *out)
-        return rc;
-    return err_set(
-        e, ENODEV,
-        "NVIDIA driver library " LIBRARY " is neither where the loader looks (%s) nor in "
-        "%s, %s or the like below '%s'; install the NVIDIA driver or give its root folder",
-        loader, folders[0], folders[1], own_root ? root : "/");
-}
 
 static int find_symbols(struct nvml_api *api, struct err *e)
 {
@@ -100,7 +46,7 @@ static int find_symbols(struct nvml_api *api, struct err *e)
 int nvml_api_open(struct nvml_api *out, const char *driver_root, struct err *e)
 {
     struct nvml_api api = {0};
-    int rc = open_library(&api.library, driver_root, e);
+    int rc = library_open(&api.library, LIBRARY, driver_root, e);
 
     if (rc)
         return rc;

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "gpu/driver.h"
 #include "gpu/nvml_door.h"
+#include "gpu/pci_space.h"
 
 /* The kernel's view of the bus; -1 when it does not tell, as in most virtual machines. */
 static int read_numa_node(const char *sysfs_root, const char *bus_id)
@@ -40,6 +41,7 @@ static int read_place(const struct nvml_door *d, struct nvml_device *device, str
     (void)snprintf(b->bus_id, sizeof b->bus_id, "%04x:%02x:%02x.0", pci.domain, pci.bus & 0xff,
                    pci.device & 0xff);
     b->numa_node = read_numa_node(d->sysfs_root, b->bus_id);
+    pci_space_read(d->sysfs_root, b);
     return 0;
 }
 

@@ -11,8 +11,8 @@
 
 /*
  * Owns the library, the boards, the links and the room for process lists. A board is what a GPU
- * last told: who it is, its geometry, its memory in all and what stands on it; never its processes,
- * used memory or fault.
+ * last told: who it is, its geometry, its memory in all, its fabric and what stands on it; never
+ * its processes, used memory or fault.
  */
 struct nvml_door {
     struct nvml_api api;
@@ -57,6 +57,9 @@ int nvml_geometry_read(const struct nvml_api *api, struct nvml_device *device, u
 /* GPU instances, compute instances and MIG devices of a GPU in MIG mode, in place of those in gpu.
  */
 int nvml_instances_read(const struct nvml_api *api, struct nvml_device *device, struct gpu *gpu);
+
+/* Its place on an NVLink fabric, in place of that in gpu, which stays if the GPU fails to tell. */
+void nvml_fabric_read(const struct nvml_api *api, struct nvml_device *device, struct gpu *gpu);
 
 /* The processes on a GPU. */
 int nvml_processes_read(struct nvml_door *d, struct nvml_device *device, struct gpu *gpu);

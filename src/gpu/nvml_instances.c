@@ -67,6 +67,7 @@ static int read_slices(const struct nvml_api *api, struct nvml_device *device,
 
     if (rc == 0 && attributes.computeInstanceSliceCount) {
         ci->slices = attributes.computeInstanceSliceCount;
+        ci->sm_count = attributes.multiprocessorCount;
         return 0;
     }
     rc = NVML_CALL(api, nvmlDeviceGetGpuInstanceById, device, gi_id, &gi);

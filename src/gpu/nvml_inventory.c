@@ -84,6 +84,30 @@ static void copy_mig(struct gpu *to, const struct gpu *from)
     memcpy(to->instances, from->instances, from->n_instances * sizeof from->instances[0]);
 }
 
+/* Drivers before R570 and some boards do not tell; that is no fault. */
+static enum gpu_recovery read_recovery(const struct nvml_api *api, struct nvml_device *device)
+{
+    struct nvml_field field = {.fieldId = NVML_FIELD_RECOVERY_ACTION};
+
+    if (NVML_CALL(api, nvmlDeviceGetFieldValues, device, 1, &field) || field.nvmlReturn)
+        return GPU_RECOVERY_UNKNOWN;
+    switch ((enum nvml_recovery)(field.value & 0xFFFFFFFF)) {
+    case NVML_RECOVERY_NONE:
+        return GPU_RECOVERY_NONE;
+    case NVML_RECOVERY_GPU_RESET:
+    case NVML_RECOVERY_DRAIN_AND_RESET:
+    case NVML_RECOVERY_BUS_RESET:
+        return GPU_RECOVERY_RESET;
+    case NVML_RECOVERY_NODE_REBOOT:
+    case NVML_RECOVERY_SYSTEM_REBOOT:
+        return GPU_RECOVERY_REBOOT;
+    case NVML_RECOVERY_DRAIN_P2P:
+    case NVML_RECOVERY_IMEX_DOMAIN:
+        break;
+    }
+    return GPU_RECOVERY_WAIT;
+}
+
 /*
  * What can change between two reads. What a GPU does not tell of MIG stays what it last told: the
  * slices of a GPU that is lost must not vanish, nor become a whole GPU.
@@ -96,12 +120,15 @@ static int read_state(struct nvml_door *d, struct nvml_device *device, struct gp
 
     (void)note_fault(api, gpu, "read memory", read_memory(api, device, gpu));
     board->mem_total_bytes = gpu->mem_total_bytes;
+    nvml_fabric_read(api, device, gpu);
+    (void)TEXT_COPY(board->clique, gpu->clique);
     rc = read_mig(api, device, gpu);
     if (rc)
         copy_mig(gpu, board);
     else
         copy_mig(board, gpu);
     (void)note_fault(api, gpu, "read MIG", rc);
+    gpu->recovery = read_recovery(api, device);
     return note_fault(api, gpu, "read processes", nvml_processes_read(d, device, gpu));
 }
 

@@ -50,6 +50,10 @@ SYMBOL(OPTIONAL, nvmlDeviceGetNvLinkRemotePciInfo_v2,
        (struct nvml_device * device, unsigned link, struct nvml_pci *pci))
 SYMBOL(OPTIONAL, nvmlDeviceGetNvLinkRemoteDeviceType,
        (struct nvml_device * device, unsigned link, int *type))
+SYMBOL(OPTIONAL, nvmlDeviceGetGpuFabricInfoV,
+       (struct nvml_device * device, struct nvml_fabric_v2 *fabric))
+SYMBOL(OPTIONAL, nvmlDeviceGetGpuFabricInfo,
+       (struct nvml_device * device, struct nvml_fabric *fabric))
 
 /* MIG: what a board can do */
 SYMBOL(OPTIONAL, nvmlDeviceGetMigMode,
@@ -101,3 +105,17 @@ SYMBOL(OPTIONAL, nvmlGpuInstanceCreateComputeInstance,
        (struct nvml_gpu_instance * instance, unsigned profile_id,
         struct nvml_compute_instance **compute))
 SYMBOL(OPTIONAL, nvmlComputeInstanceDestroy, (struct nvml_compute_instance * compute))
+
+/* Events and health */
+SYMBOL(OPTIONAL, nvmlEventSetCreate, (struct nvml_event_set * *set))
+SYMBOL(OPTIONAL, nvmlEventSetFree, (struct nvml_event_set * set))
+SYMBOL(OPTIONAL, nvmlEventSetWait_v2,
+       (struct nvml_event_set * set, struct nvml_event *event, unsigned timeout_ms))
+SYMBOL(OPTIONAL, nvmlEventSetWait,
+       (struct nvml_event_set * set, struct nvml_event *event, unsigned timeout_ms))
+SYMBOL(OPTIONAL, nvmlDeviceGetSupportedEventTypes,
+       (struct nvml_device * device, unsigned long long *types))
+SYMBOL(OPTIONAL, nvmlDeviceRegisterEvents,
+       (struct nvml_device * device, unsigned long long types, struct nvml_event_set *set))
+SYMBOL(OPTIONAL, nvmlDeviceGetFieldValues,
+       (struct nvml_device * device, int count, struct nvml_field *fields))

@@ -136,6 +136,40 @@ static void reads_who_the_gpus_are(void **state)
     assert_string_equal(inv->gpus[0].fault, "");
 }
 
+static void check_clique(const char *clique)
+{
+    OWN(inventory_freep) struct inventory *inv = read_all();
+
+    assert_string_equal(inv->gpus[1].clique, clique);
+    assert_string_equal(inv->gpus[0].clique, "");
+}
+
+/* And what is registered without a cluster, or not yet, is on no fabric. */
+static void reads_the_place_on_a_fabric(void **state)
+{
+    struct nvml_fabric *fabric = &door.fake->gpus[1].fabric;
+
+    (void)state;
+    check_clique("");
+    *fabric = (struct nvml_fabric){.cliqueId = 7, .state = NVML_FABRIC_COMPLETED};
+    check_clique("");
+    for (unsigned i = 0; i < sizeof fabric->clusterUuid; i++)
+        fabric->clusterUuid[i] = (unsigned char)(0xa0 + i);
+    check_clique("a0a1a2a3-a4a5-a6a7-a8a9-aaabacadaeaf.7");
+    door.fake->fail_call = "nvmlDeviceGetGpuFabricInfoV";
+    door.fake->fail_gpu = -1;
+    door.fake->fail_code = NVML_UNKNOWN; /* does not tell now */
+    check_clique("a0a1a2a3-a4a5-a6a7-a8a9-aaabacadaeaf.7");
+    door.fake->fail_code = NVML_ARGUMENT_VERSION_MISMATCH; /* tells in the older way */
+    check_clique("a0a1a2a3-a4a5-a6a7-a8a9-aaabacadaeaf.7");
+    door.fake->fail_call = NULL;
+    fabric->state = NVML_FABRIC_COMPLETED - 1;
+    check_clique("");
+    fabric->state = NVML_FABRIC_COMPLETED;
+    fabric->status = NVML_UNKNOWN;
+    check_clique("");
+}
+
 static void asks_for_geometry_and_links_once(void **state)
 {
     OWN(inventory_freep) struct inventory *first = read_all();
@@ -605,6 +639,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_teardown(reports_a_driver_that_is_not_loaded, drop),
         cmocka_unit_test_setup_teardown(shuts_down_once, full, drop),
         cmocka_unit_test_setup_teardown(reads_who_the_gpus_are, full, drop),
+        cmocka_unit_test_setup_teardown(reads_the_place_on_a_fabric, full, drop),
         cmocka_unit_test_setup_teardown(asks_for_geometry_and_links_once, full, drop),
         cmocka_unit_test_setup_teardown(counts_direct_nvlinks, full, drop),
         cmocka_unit_test_setup_teardown(counts_nvlinks_to_switches, full, drop),

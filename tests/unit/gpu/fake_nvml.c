@@ -187,7 +187,28 @@ int nvmlDeviceGetComputeRunningProcesses_v2(struct nvml_device *device, unsigned
     return list(device, count, processes);
 }
 
+int nvmlDeviceGetGpuFabricInfo(struct nvml_device *device, struct nvml_fabric *fabric)
+{
+    MAY_FAIL(device);
+    *fabric = device->fabric;
+    return 0;
+}
+
 #ifndef FAKE_OLD
+int nvmlDeviceGetGpuFabricInfoV(struct nvml_device *device, struct nvml_fabric_v2 *fabric)
+{
+    const struct nvml_fabric *f = &device->fabric;
+
+    MAY_FAIL(device);
+    if (fabric->version != NVML_FABRIC_V2)
+        return NVML_ARGUMENT_VERSION_MISMATCH;
+    memcpy(fabric->clusterUuid, f->clusterUuid, sizeof f->clusterUuid);
+    fabric->status = f->status;
+    fabric->cliqueId = f->cliqueId;
+    fabric->state = f->state;
+    return 0;
+}
+
 int nvmlDeviceGetMemoryInfo_v2(struct nvml_device *device, struct nvml_memory_v2 *memory)
 {
     MAY_FAIL(device);

@@ -37,6 +37,7 @@ struct nvml_device {
     bool refuses_mode; /* and does not even become pending */
     struct nvml_compute_instance *mig_device; /* set in handles of MIG devices */
     struct nvml_gpu_instance instances[FAKE_INSTANCES];
+    struct nvml_fabric fabric;
     unsigned n_processes;
     struct nvml_process processes[FAKE_PROCESSES];
 };
