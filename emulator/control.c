@@ -249,7 +249,37 @@ static int run_hang(struct control *c, struct err *e)
 
     if (on_off(c->args[0], &on, e) < 0)
         return -EINVAL;
-    state_hang(c->map.at, on);
+    state_calls(c->map.at, on ? STATE_CALLS_HANG : STATE_CALLS_ANSWER);
+    return 0;
+}
+
+/* As after rmmod, or with a driver that has died. */
+static int run_unload(struct control *c, struct err *e)
+{
+    bool on;
+
+    if (on_off(c->args[0], &on, e) < 0)
+        return -EINVAL;
+    state_calls(c->map.at, on ? STATE_CALLS_UNLOADED : STATE_CALLS_ANSWER);
+    return 0;
+}
+
+/* NVML's nvmlDeviceGpuRecoveryAction_t by its numbers. */
+static int run_recovery(struct control *c, struct err *e)
+{
+    static const char *const names[] = {"none",      "reset",           "reboot",
+                                        "drain-p2p", "drain-and-reset", "imex-domain",
+                                        "bus-reset", "system-reboot"};
+    unsigned gpu = 0;
+    uint32_t action = 0, n = sizeof names / sizeof names[0];
+
+    if (control_gpu(c, c->args[0], &gpu, e) < 0)
+        return -EINVAL;
+    while (action < n && strcmp(names[action], c->args[1]) != 0)
+        action++;
+    if (action == n && strcmp(c->args[1], "untold") != 0)
+        return err_set(e, EINVAL, "no recovery action '%s'", c->args[1]);
+    c->map.at->gpus[gpu].recovery = action == n ? STATE_RECOVERY_UNTOLD : action;
     return 0;
 }
 
@@ -327,6 +357,8 @@ static const struct verb verbs[] = {
     {"clear", "", "a machine just installed", 0, 0, run_clear},
     {"process", "add|remove GPU PID", "a process on the GPU", 3, 3, run_process},
     {"hang", "on|off", "every NVML call blocks until off", 1, 1, run_hang},
+    {"unload", "on|off", "every NVML call says that the driver is not loaded", 1, 1, run_unload},
+    {"recovery", "GPU ACTION", "what the driver asks for", 2, 2, run_recovery},
     {"delay", "CALL MS", "that NVML call takes so long", 2, 2, run_delay},
     {"tree", "DIR", "write driver root, /dev, /proc, /sys", 1, 1, run_tree},
 };

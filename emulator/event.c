@@ -45,13 +45,13 @@ API(nvmlEventSetFree, nvmlEventSet_t handle)
     struct event_set *set = set_of(handle);
     int rc = session_enter(__func__);
 
-    if (rc != NVML_SUCCESS)
+    if (rc != NVML_SUCCESS && rc != NVML_ERROR_DRIVER_NOT_LOADED)
         return rc;
     if (!set)
         return NVML_ERROR_INVALID_ARGUMENT;
     set->magic = 0;
-    free(set);
-    return NVML_SUCCESS;
+    free(set); /* it is the library's own memory, whether the driver is there or not */
+    return rc;
 }
 
 API(nvmlDeviceRegisterEvents, nvmlDevice_t device, uint64_t types, nvmlEventSet_t handle)
@@ -129,7 +129,8 @@ static int wait_event(const char *call, nvmlEventSet_t handle, struct nvml_event
             return session_enter(call); /* a hang may have begun meanwhile */
         if (left_ms <= 0)
             return NVML_ERROR_TIMEOUT;
-        (void)state_wait(&s->changed, seen, left_ms);
+        if (!state_wait(&s->changed, seen, left_ms))
+            end_ms = 0; /* the driver's wait is over with a signal as well, as with its time */
     }
 }
 

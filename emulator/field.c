@@ -53,6 +53,9 @@ static int64_t read_field(const struct target *t, const struct nvml_field *f, en
     case 190: /* POWER_CURRENT_LIMIT */
     case 192: /* POWER_REQUESTED_LIMIT */
         return facts[FACT_POWER_LIMIT_MW];
+    case 230: /* GET_GPU_RECOVERY_ACTION */
+        return t->state->recovery == STATE_RECOVERY_UNTOLD ? FACT_NONE
+                                                           : (int64_t)t->state->recovery;
     default:
         return FACT_NONE;
     }

@@ -88,6 +88,8 @@ int mig_reset(struct state *all, const struct gpu *g)
     if (mig_in_use(s, NVML_NO_INSTANCE, NVML_NO_INSTANCE))
         return NVML_ERROR_IN_USE;
     lose_instances(s);
+    if (s->recovery != STATE_RECOVERY_UNTOLD && s->recovery != 2 && s->recovery != 7)
+        s->recovery = 0; /* but for actions that want a reboot */
     if (s->mig_hold != STATE_HOLD_REBOOT)
         s->mig_current = s->mig_pending;
     s->counters.resets++;
@@ -103,6 +105,8 @@ void mig_reboot(struct state *all, const struct node *n)
         lose_instances(s);
         memset(s->processes, 0, sizeof s->processes);
         s->lost = 0;
+        if (s->recovery != STATE_RECOVERY_UNTOLD)
+            s->recovery = 0;
         if (mig && !mig->needs_reset && s->mig_pending == s->mig_current)
             s->mig_pending = 0; /* Hopper and later keep the mode in the driver's memory only */
         s->mig_current = s->mig_pending;

@@ -62,7 +62,12 @@ int session_open(void)
     if (rc == NVML_SUCCESS)
         __atomic_add_fetch(&session.opened, 1, __ATOMIC_RELEASE);
     (void)pthread_mutex_unlock(&opening);
-    return rc == NVML_SUCCESS ? session_enter("nvmlInit_v2") : rc;
+    if (rc != NVML_SUCCESS)
+        return rc;
+    rc = session_enter("nvmlInit_v2");
+    if (rc != NVML_SUCCESS)
+        (void)session_close();
+    return rc;
 }
 
 int session_close(void)
@@ -116,8 +121,10 @@ int session_enter(const char *call)
 {
     if (__atomic_load_n(&session.opened, __ATOMIC_ACQUIRE) == 0)
         return NVML_ERROR_UNINITIALIZED;
-    while (__atomic_load_n(&session.map.at->hang, __ATOMIC_ACQUIRE) == 1)
-        (void)state_wait(&session.map.at->hang, 1, -1);
+    while (__atomic_load_n(&session.map.at->calls, __ATOMIC_ACQUIRE) == STATE_CALLS_HANG)
+        (void)state_wait(&session.map.at->calls, STATE_CALLS_HANG, -1);
+    if (__atomic_load_n(&session.map.at->calls, __ATOMIC_ACQUIRE) == STATE_CALLS_UNLOADED)
+        return NVML_ERROR_DRIVER_NOT_LOADED;
     if (session.map.at->n_delays > 0)
         delay(call);
     return NVML_SUCCESS;

@@ -151,7 +151,8 @@ static void show_json(struct control *c, struct buf *b)
     json_object(&j, NULL);
     json_string(&j, "node", c->node->name);
     json_string(&j, "driver", c->node->driver);
-    json_bool(&j, "hang", c->map.at->hang != 0);
+    json_bool(&j, "hang", c->map.at->calls == STATE_CALLS_HANG);
+    json_bool(&j, "unloaded", c->map.at->calls == STATE_CALLS_UNLOADED);
     json_array(&j, "gpus");
     for (unsigned i = 0; i < c->node->n_gpus; i++)
         json_gpu(&j, &c->node->gpus[i], &c->map.at->gpus[i]);
@@ -162,6 +163,8 @@ static void show_json(struct control *c, struct buf *b)
 
 int control_show(struct control *c, struct err *e)
 {
+    static const char *const calls[] = {"", ", all calls hang",
+                                        ", not loaded"}; /* enum state_calls */
     struct buf b;
 
     buf_init(&b, MAX_OUTPUT);
@@ -170,7 +173,7 @@ int control_show(struct control *c, struct err *e)
         show_json(c, &b);
     } else {
         buf_printf(&b, "emulated node %s, driver %s%s\n", c->node->name, c->node->driver,
-                   c->map.at->hang ? ", all calls hang" : "");
+                   calls[c->map.at->calls % 3]);
         for (unsigned i = 0; i < c->node->n_gpus; i++)
             table_gpu(&b, &c->node->gpus[i], &c->map.at->gpus[i]);
     }

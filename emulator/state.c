@@ -65,13 +65,13 @@ void state_clear(struct state *s)
     for (unsigned i = 0; i < s->n_gpus; i++)
         s->gpus[i] = (struct state_gpu){.serial = s->gpus[i].serial};
     s->n_delays = 0;
-    state_hang(s, false);
+    state_calls(s, STATE_CALLS_ANSWER);
 }
 
-void state_hang(struct state *s, bool on)
+void state_calls(struct state *s, enum state_calls calls)
 {
-    __atomic_store_n(&s->hang, on, __ATOMIC_RELEASE);
-    state_wake(&s->hang);
+    __atomic_store_n(&s->calls, calls, __ATOMIC_RELEASE);
+    state_wake(&s->calls);
 }
 
 /* Under the lock: a new file is filled, another one must fit. */
@@ -166,5 +166,5 @@ bool state_wait(uint32_t *word, uint32_t seen, int64_t wait_ms)
     struct timespec limit = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
 
     return syscall(SYS_futex, word, FUTEX_WAIT, seen, wait_ms < 0 ? NULL : &limit, NULL, 0) == 0 ||
-           errno != ETIMEDOUT;
+           (errno != ETIMEDOUT && errno != EINTR);
 }

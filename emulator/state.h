@@ -22,12 +22,13 @@
 struct err;
 
 enum {
-    STATE_VERSION = 1,
+    STATE_VERSION = 2,
     STATE_INSTANCES = 15, /* GPU instance ids 0..14, as in the kernel module's table */
     STATE_COMPUTES = 8,   /* compute instance ids of a GPU instance */
     STATE_PROCESSES = 64, /* of one GPU */
     STATE_EVENTS = 256,   /* older ones are overwritten */
     STATE_DELAYS = 8,
+    STATE_RECOVERY_UNTOLD = 255,
 };
 
 /* When a change of the MIG mode takes force. */
@@ -56,6 +57,13 @@ struct state_process {
     char name[64];
 };
 
+/* What calls do on the whole machine. */
+enum state_calls {
+    STATE_CALLS_ANSWER,
+    STATE_CALLS_HANG,
+    STATE_CALLS_UNLOADED, /* the driver is not loaded */
+};
+
 /* Calls since the state began, for tests that count them. */
 struct state_counters {
     uint32_t mode_set, gi_created, gi_destroyed, ci_created, ci_destroyed, resets, reserved[2];
@@ -64,6 +72,9 @@ struct state_counters {
 struct state_gpu {
     _Atomic uint32_t lost, mig_current; /* also read without the lock */
     uint32_t mig_pending, mig_hold, reset_refused, serial;
+    _Atomic uint32_t
+        recovery; /* what the driver asks for; STATE_RECOVERY_UNTOLD: it does not say */
+    uint32_t reserved;
     struct state_counters counters;
     struct state_gi gi[STATE_INSTANCES];
     struct state_process processes[STATE_PROCESSES];
@@ -85,7 +96,7 @@ struct state {
     uint64_t node_hash;
     char node_name[64];
     uint32_t changed;          /* futex: counts events */
-    uint32_t hang;             /* futex: calls block while it is 1 */
+    uint32_t calls;            /* futex: enum state_calls */
     _Atomic uint32_t n_delays; /* also read without the lock */
     uint32_t n_gpus;
     uint64_t next_event; /* number of the next one; event n is in slot n % STATE_EVENTS */
@@ -96,10 +107,10 @@ struct state {
 
 static_assert(sizeof(struct state_ci) == 8 && sizeof(struct state_gi) == 72, "shared layout");
 static_assert(sizeof(struct state_process) == 88, "shared layout");
-static_assert(sizeof(struct state_gpu) == 6768, "shared layout");
+static_assert(sizeof(struct state_gpu) == 6776, "shared layout");
 static_assert(offsetof(struct state, delays) == 112, "shared layout");
 static_assert(offsetof(struct state, gpus) == 112 + 8 * 64 + 256 * 32, "shared layout");
-static_assert(sizeof(struct state) == 117104, "shared layout");
+static_assert(sizeof(struct state) == 117232, "shared layout");
 
 /* A mapped state. Owns mapping and descriptor. */
 struct state_map {
@@ -128,13 +139,13 @@ void state_clear(struct state *s);
 void state_event(struct state *s, unsigned gpu, uint64_t type, uint64_t data, uint32_t gi,
                  uint32_t ci);
 
-/* From now on every call blocks, or none. */
-void state_hang(struct state *s, bool on);
+/* From now on every call does this. */
+void state_calls(struct state *s, enum state_calls calls);
 
 /* Wakes all that wait on a futex word of the state. */
 void state_wake(uint32_t *word);
 
-/* Waits while *word is `seen`; false if wait_ms went by (negative: no limit). */
+/* Waits while *word is `seen`; false if wait_ms went by (negative: no limit) or a signal came. */
 bool state_wait(uint32_t *word, uint32_t seen, int64_t wait_ms);
 
 #endif

@@ -258,7 +258,7 @@ static int write_gpu_proc(const char *folder, const struct node *n, const struct
  */
 static int write_gpu_space(const char *folder, const struct board *b, struct err *e)
 {
-    unsigned char space[64] = {
+    unsigned char space[256] = {
         (unsigned char)b->pci_device_id,
         (unsigned char)(b->pci_device_id >> 8),
         (unsigned char)(b->pci_device_id >> 16),
@@ -335,7 +335,8 @@ static int write_proc(const char *folder, const struct node *n, struct err *e)
                  "DeviceFileMinor: 2\nDeviceFileMode: 292\nDeviceFileModify: 1\n") < 0 ||
         put_text(folder, "proc/devices", e,
                  "Character devices:\n  1 mem\n195 nvidia\n195 nvidia-modeset\n195 nvidiactl\n"
-                 "235 nvidia-caps\n236 nvidia-caps-imex-channels\n510 nvidia-uvm\n\n"
+                 "235 nvidia-caps\n236 nvidia-caps-imex-channels\n510 nvidia-uvm\n"
+                 "  1 nvidia\n  1 nvidia-uvm\n  1 nvidia-caps\n\n" /* as put_node() has it */
                  "Block devices:\n") < 0)
         return -EIO;
     return write_minors(folder, e);
@@ -349,6 +350,8 @@ int tree_write(const char *folder, const char *programs, const struct node *n,
     out->plain_nodes = false;
     if (write_driver(folder, programs, n, e) < 0 ||
         write_nodes(folder, n, &out->plain_nodes, e) < 0 || write_proc(folder, n, e) < 0)
+        return -e->code;
+    if (put_text(folder, "sys/class/dmi/id/product_name", e, "%s\n", n->name) < 0)
         return -e->code;
     for (unsigned i = 0; i < n->n_gpus; i++) {
         if (write_gpu_proc(folder, n, &n->gpus[i], e) < 0 ||
