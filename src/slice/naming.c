@@ -245,25 +245,32 @@ static bool name_by_patterns(char name[2 * RESOURCE_NAME_SIZE], const struct can
     return true;
 }
 
+const char *naming_kind(char buffer[RESOURCE_NAME_SIZE], const struct candidate *c,
+                        const struct config *config)
+{
+    if (!candidate_is_mig(c) || config->mig_strategy == CONFIG_MIG_SINGLE) {
+        (void)text_copy(buffer, RESOURCE_NAME_SIZE, whole_gpu_name);
+        return buffer;
+    }
+    (void)snprintf(buffer, RESOURCE_NAME_SIZE, "nvidia.com/mig-%s", c->shape);
+    for (char *p = buffer; *p; p++)
+        if (*p == '+')
+            *p = '.';
+    return buffer;
+}
+
 /* By the original's default table. False: it has no name for it. */
 static bool name_by_default(char name[2 * RESOURCE_NAME_SIZE], const struct candidate *c,
-                            enum config_mig strategy, struct notes *notes)
+                            const struct config *config, struct notes *notes)
 {
-    if (!candidate_is_mig(c) || strategy == CONFIG_MIG_SINGLE) {
-        (void)text_copy(name, 2 * (size_t)RESOURCE_NAME_SIZE, whole_gpu_name);
-        return true;
-    }
-    if (!c->full) {
+    if (candidate_is_mig(c) && config->mig_strategy != CONFIG_MIG_SINGLE && !c->full) {
         notes_add(notes, (int)c->device.gpu,
                   "MIG devices %s not offered: only compute instances as large as their GPU "
                   "instance have a resource name, unless resources.mig gives one",
                   c->shape);
         return false;
     }
-    (void)snprintf(name, 2 * (size_t)RESOURCE_NAME_SIZE, "nvidia.com/mig-%s", c->shape);
-    for (char *p = name; *p; p++)
-        if (*p == '+')
-            *p = '.';
+    (void)naming_kind(name, c, config);
     return true;
 }
 
@@ -274,7 +281,7 @@ static bool name_candidate(struct candidate *c, const struct inventory *inv,
     char name[2 * RESOURCE_NAME_SIZE];
     bool named = config->honor_resources && n_patterns > 0
                      ? name_by_patterns(name, c, inv, config, notes)
-                     : name_by_default(name, c, config->mig_strategy, notes);
+                     : name_by_default(name, c, config, notes);
 
     if (named && !TEXT_COPY(c->name, name)) {
         notes_add(notes, (int)c->device.gpu,

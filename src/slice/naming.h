@@ -42,6 +42,13 @@ void candidates_done(struct candidates *c);
 int naming_candidates(struct candidates *out, const struct inventory *inv,
                       const struct config *config, struct notes *notes, struct err *e);
 
+/*
+ * The original's own name for such a device: "nvidia.com/gpu", "nvidia.com/mig-1g.5gb". Returns
+ * buffer.
+ */
+const char *naming_kind(char buffer[RESOURCE_NAME_SIZE], const struct candidate *c,
+                        const struct config *config);
+
 /* "MIG devices 1g.5gb" or "the whole GPU", for notes. Returns buffer. */
 enum { NAMING_WORDS_SIZE = GPU_PROFILE_NAME_SIZE + 16 };
 const char *naming_words(char buffer[NAMING_WORDS_SIZE], const struct candidate *c);

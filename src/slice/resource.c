@@ -18,8 +18,12 @@ static bool device_equal(const struct resource_device *a, const struct resource_
 bool resource_equal(const struct resource *a, const struct resource *b)
 {
     if (strcmp(a->name, b->name) != 0 || a->mig != b->mig || a->replicas != b->replicas ||
-        a->one_per_request != b->one_per_request || a->n_devices != b->n_devices)
+        a->one_per_request != b->one_per_request || a->n_devices != b->n_devices ||
+        a->n_leaving != b->n_leaving)
         return false;
+    for (size_t i = 0; i < a->n_leaving; i++)
+        if (strcmp(a->leaving[i], b->leaving[i]) != 0)
+            return false;
     for (size_t i = 0; i < a->n_devices; i++)
         if (!device_equal(&a->devices[i], &b->devices[i]))
             return false;
@@ -115,6 +119,14 @@ static void insert(size_t *list, size_t *count, size_t device)
     (*count)++;
 }
 
+static bool is_leaving(const struct resource *r, const char *id)
+{
+    for (size_t i = 0; i < r->n_leaving; i++)
+        if (strcmp(r->leaving[i], id) == 0)
+            return true;
+    return false;
+}
+
 int resource_resolve(size_t *out, size_t *n_out, const struct resource *r, const char *const *ids,
                      size_t n, struct err *e)
 {
@@ -123,6 +135,11 @@ int resource_resolve(size_t *out, size_t *n_out, const struct resource *r, const
     for (size_t i = 0; i < n; i++) {
         ptrdiff_t slice = resource_slice_find(r, ids[i]);
 
+        if (slice < 0 && is_leaving(r, ids[i]))
+            return err_set(e, EIO,
+                           "'%s': '%s' is not configured any more and stays for the container that "
+                           "has it",
+                           r->name, ids[i]);
         if (slice < 0)
             return err_set(e, ENOENT, "'%s': unknown device '%.*s'", r->name, SLICE_ID_SIZE,
                            ids[i]);

@@ -38,13 +38,17 @@ struct resource_device {
  * s / replicas, replica s % replicas.
  */
 struct resource {
-    char name[RESOURCE_NAME_SIZE]; /* "nvidia.com/gpu" */
-    bool mig;                      /* its devices are MIG devices */
-    unsigned replicas;             /* of each device; 1: not shared */
-    bool one_per_request;          /* failRequestsGreaterThanOne */
+    char name[RESOURCE_NAME_SIZE];       /* "nvidia.com/gpu" */
+    char kind[RESOURCE_NAME_SIZE];       /* the original's name for its first device, not renamed */
+    char profile[GPU_PROFILE_NAME_SIZE]; /* of its first MIG device; "": whole GPUs */
+    bool mig;                            /* its devices are MIG devices */
+    unsigned replicas;                   /* of each device; 1: not shared */
+    bool one_per_request;                /* failRequestsGreaterThanOne */
     size_t n_devices;
     struct resource_device *devices; /* by GPU index, then placement */
     uint16_t *by_uuid;               /* positions in devices, ordered by UUID; NULL: not ordered */
+    size_t n_leaving;
+    char (*leaving)[SLICE_ID_SIZE]; /* held and no more configured, see leaving.h; ordered */
 };
 
 /* Owns its arrays and strings. */
@@ -75,7 +79,7 @@ int resource_list_make(struct resource_list **out, const struct inventory *inv,
 /*
  * A copy of a list that was made of another inventory, with what is true of its devices in this
  * one, which has GPUs; devices that are not there any more are unhealthy. Without its notes, which
- * are about the other inventory. NULL without memory.
+ * are about the other inventory, and without leaving slices. NULL without memory.
  */
 struct resource_list *resource_list_follow(const struct resource_list *list,
                                            const struct inventory *inv);
@@ -92,6 +96,10 @@ static inline size_t resource_slices(const struct resource *r)
     return r->n_devices * r->replicas;
 }
 
+/* Of the list that the kubelet gets, with all devices unhealthy; and of one slice in it. */
+uint64_t resource_bytes(const struct resource *r);
+size_t resource_slice_bytes(size_t id_size, int numa_node);
+
 /* The id of slice number `slice`. Returns buffer. */
 const char *resource_slice_id(char buffer[SLICE_ID_SIZE], const struct resource *r, size_t slice);
 
@@ -102,7 +110,7 @@ ptrdiff_t resource_slice_find(const struct resource *r, const char *id);
  * Checks a request for these slices and gives the distinct devices behind them, ascending, as
  * positions in r->devices (out has room for n; what a failure leaves in it means nothing). Unknown
  * id: -ENOENT; more than one where one_per_request: -EINVAL with the original's words; the device
- * is unhealthy: -EIO; checked in this order.
+ * is unhealthy, or the slice leaving: -EIO; checked in this order.
  */
 int resource_resolve(size_t *out, size_t *n_out, const struct resource *r, const char *const *ids,
                      size_t n, struct err *e);

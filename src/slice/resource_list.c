@@ -23,6 +23,7 @@ void resource_list_free(struct resource_list *list)
     for (size_t i = 0; i < list->count; i++) {
         free(list->resources[i].devices);
         free(list->resources[i].by_uuid);
+        free(list->resources[i].leaving);
     }
     free(list->resources);
     for (size_t i = 0; i < list->n_notes; i++)
@@ -109,6 +110,8 @@ static int fill_resource(struct resource *r, struct candidate *const *first, siz
         return err_memory(e);
     r->devices = devices;
     (void)TEXT_COPY(r->name, model->name);
+    (void)naming_kind(r->kind, model, config);
+    (void)TEXT_COPY(r->profile, model->shape);
     r->mig = candidate_is_mig(model);
     r->replicas = model->replicas;
     r->one_per_request = config->fail_requests_greater_than_one && model->replicas > 1;
@@ -162,7 +165,7 @@ static size_t field_bytes(size_t size)
 }
 
 /* One Device of a ListAndWatchResponse (proto/deviceplugin.proto), unhealthy. */
-static uint64_t device_bytes(size_t id_size, int numa_node)
+size_t resource_slice_bytes(size_t id_size, int numa_node)
 {
     size_t size = field_bytes(id_size) + field_bytes(strlen("Unhealthy"));
 
@@ -183,16 +186,25 @@ static uint64_t list_bytes(const struct resource *r, uint64_t replicas)
         size_t uuid_size = strlen(r->devices[i].uuid), digits = 1;
 
         if (replicas == 1) {
-            bytes += device_bytes(uuid_size, r->devices[i].numa_node);
+            bytes += resource_slice_bytes(uuid_size, r->devices[i].numa_node);
             continue;
         }
         /* Numbers from..to-1 have the same count of digits. */
         for (uint64_t from = 0, to = 10; from < replicas; from = to, to *= 10, digits++) {
             uint64_t many = (to < replicas ? to : replicas) - from;
 
-            bytes += many * device_bytes(uuid_size + 2 + digits, r->devices[i].numa_node);
+            bytes += many * resource_slice_bytes(uuid_size + 2 + digits, r->devices[i].numa_node);
         }
     }
+    return bytes;
+}
+
+uint64_t resource_bytes(const struct resource *r)
+{
+    uint64_t bytes = list_bytes(r, r->replicas);
+
+    for (size_t i = 0; i < r->n_leaving; i++)
+        bytes += resource_slice_bytes(strlen(r->leaving[i]), -1);
     return bytes;
 }
 
@@ -287,6 +299,8 @@ static bool place_device(struct resource_device *d, const struct inventory *inv)
 static bool copy_resource(struct resource *to, const struct resource *from)
 {
     *to = *from;
+    to->leaving = NULL;
+    to->n_leaving = 0;
     to->devices = malloc(from->n_devices * sizeof *to->devices);
     to->by_uuid = malloc(from->n_devices * sizeof *to->by_uuid);
     if (!to->devices || !to->by_uuid)
@@ -307,8 +321,11 @@ struct resource_list *resource_list_follow(const struct resource_list *list,
     if (!copy->resources)
         return NULL;
     for (size_t i = 0; i < list->count; i++) {
-        struct resource *r = &copy->resources[copy->count++];
+        struct resource *r = &copy->resources[copy->count];
 
+        if (list->resources[i].n_devices == 0)
+            continue;
+        copy->count++;
         if (!copy_resource(r, &list->resources[i]))
             return NULL;
         for (size_t k = 0; k < r->n_devices; k++)

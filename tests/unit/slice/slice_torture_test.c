@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "slice/fixture.h"
+#include "slice/leaving.h"
 #include "slice/prefer.h"
 #include "slice/torture.h"
 
@@ -75,11 +76,40 @@ static void choices_are_made_or_refused(void **state)
     inventory_free(c.inv);
 }
 
+static int leave(void *self)
+{
+    struct choosing *c = self;
+    struct resource_list *list = resource_list_follow(c->list, c->inv);
+    struct leaving_slice s[] = {{"nvidia.com/gpu", ""}, {"nvidia.com/old", ""}};
+    int r = list ? 0 : -ENOMEM;
+
+    for (unsigned i = 0; i < 2; i++)
+        (void)TEXT_COPY(s[i].id, c->inv->gpus[i].uuid);
+    if (r == 0)
+        r = leaving_apply(list, c->inv, s, 2, true, NULL);
+    resource_list_free(list);
+    return r;
+}
+
+static void slices_leave_or_it_is_refused(void **state)
+{
+    struct config_share share = {.name = (char *)"nvidia.com/gpu", .replicas = 10};
+    struct config config = {.n_shares = 1, .shares = &share};
+    struct choosing c = {.inv = fixture_node(4, GPU_MIG_OFF)};
+
+    (void)state;
+    c.list = fixture_list(c.inv, &config);
+    assert_true(torture(leave, &c) > 8);
+    resource_list_free(c.list);
+    inventory_free(c.inv);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_are_made_or_refused),
         cmocka_unit_test(choices_are_made_or_refused),
+        cmocka_unit_test(slices_leave_or_it_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
