@@ -25,6 +25,7 @@ struct walk {
     struct names names;
     podresources_visit *visit;
     void *self;
+    int n_pods;
 };
 
 static int copy_name(char *field, size_t field_size, const struct field *f)
@@ -100,6 +101,7 @@ static int walk_pod(struct walk *w, struct field_reader reader)
 {
     int r = find_name(w->names.pod, sizeof w->names.pod, reader, 1);
 
+    w->n_pods++;
     if (r == 0)
         r = find_name(w->names.namespace, sizeof w->names.namespace, reader, 2);
     return r < 0 ? r : walk_each(w, reader, 3, walk_container);
@@ -112,13 +114,14 @@ int podresources_read(const uint8_t *bytes, size_t size, podresources_visit *vis
 
     if (walk_each(&w, (struct field_reader){bytes, size}, 1, walk_pod) < 0)
         return err_set(e, EBADMSG, "the list of pod resources is not in its format");
-    return 0;
+    return w.n_pods;
 }
 
 struct asking {
     podresources_visit *visit;
     podresources_done *done;
     void *self;
+    int n_pods;
     struct err e; /* of the content */
 };
 
@@ -127,7 +130,7 @@ static void got_list(void *self, const uint8_t *message, size_t size)
     struct asking *asking = self;
 
     if (!asking->e.code)
-        (void)podresources_read(message, size, asking->visit, asking->self, &asking->e);
+        asking->n_pods = podresources_read(message, size, asking->visit, asking->self, &asking->e);
 }
 
 static void call_over(void *self, int r, const struct err *e)
@@ -137,7 +140,7 @@ static void call_over(void *self, int r, const struct err *e)
     if (r == 0 && asking->e.code)
         asking->done(asking->self, -asking->e.code, &asking->e);
     else
-        asking->done(asking->self, r, e);
+        asking->done(asking->self, r < 0 ? r : asking->n_pods, e);
 }
 
 int podresources_list(uv_loop_t *loop, const char *socket_path, unsigned timeout_ms,

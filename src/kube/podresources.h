@@ -31,12 +31,14 @@ typedef void podresources_visit(void *self, const struct podresources_holder *ho
 /*
  * Visits every device of a ListPodResourcesResponse. Needs no memory: a name longer than
  * Kubernetes allows (and a device id of 256 bytes or more) is -EBADMSG, as is what is no protobuf;
- * holders before it have been visited then.
+ * holders before it have been visited then. Returns how many pods the list names, those without
+ * devices too: none is the answer of a kubelet that has just started and does not know them yet.
  */
 int podresources_read(const uint8_t *bytes, size_t size, podresources_visit *visit, void *self,
                       struct err *e);
 
-/* The list is complete (r is 0), or could not be had: negative errno with words. */
+/* The list is complete (r is the number of pods), or could not be had: negative errno with words.
+ */
 typedef void podresources_done(void *self, int r, const struct err *e);
 
 /* Asks the kubelet at `socket_path`. Visits come from the loop, then `done` exactly once. */

@@ -68,6 +68,7 @@ static bool add_computes(Carve__V1__Instance *out, struct message_pool *pool,
         messages[i].slices = gi->computes[i].slices;
         messages[i].uuid = message_text(gi->computes[i].uuid);
         messages[i].device_index = gi->computes[i].device_index;
+        messages[i].sm_count = gi->computes[i].sm_count;
         out->computes[out->n_computes++] = &messages[i];
     }
     return true;
@@ -127,6 +128,7 @@ static void fill_gpu(Carve__V1__Gpu *m, const struct gpu *gpu)
     m->bus_id = message_text(gpu->bus_id);
     m->device_id = gpu->device_id;
     m->subsystem_id = gpu->subsystem_id;
+    m->pci_class = gpu->pci_class;
     m->numa_node = gpu->numa_node;
     m->compute_major = gpu->compute_major;
     m->compute_minor = gpu->compute_minor;
@@ -139,6 +141,9 @@ static void fill_gpu(Carve__V1__Gpu *m, const struct gpu *gpu)
     m->profiles_from_table = gpu->geometry.from_table;
     m->processes_left_out = gpu->n_processes_left_out;
     m->fault = message_text(gpu->fault);
+    m->vgpu_version = message_text(gpu->vgpu_version);
+    m->vgpu_branch = message_text(gpu->vgpu_branch);
+    m->clique = message_text(gpu->clique);
 }
 
 static bool add_gpus(Carve__V1__Inventory *out, struct message_pool *pool,
@@ -241,6 +246,7 @@ static bool read_instance(struct gpu_instance *out, const Carve__V1__Instance *m
         ci->id = m->computes[i]->id;
         ci->slices = m->computes[i]->slices;
         ci->device_index = m->computes[i]->device_index;
+        ci->sm_count = m->computes[i]->sm_count;
     }
     return true;
 }
@@ -293,7 +299,9 @@ static int read_gpu(struct gpu *out, struct message_pool *pool, const Carve__V1_
     int r;
 
     if (!TEXT_COPY(out->uuid, m->uuid) || !TEXT_COPY(out->name, m->name) ||
-        !TEXT_COPY(out->bus_id, m->bus_id) || !TEXT_COPY(out->fault, m->fault))
+        !TEXT_COPY(out->bus_id, m->bus_id) || !TEXT_COPY(out->fault, m->fault) ||
+        !TEXT_COPY(out->vgpu_version, m->vgpu_version) ||
+        !TEXT_COPY(out->vgpu_branch, m->vgpu_branch) || !TEXT_COPY(out->clique, m->clique))
         return refuse(e, "name", m->index);
     if (!read_mig(&out->mig, m->mig) || !read_mig(&out->mig_pending, m->mig_pending))
         return refuse(e, "MIG mode", m->index);
@@ -301,6 +309,7 @@ static int read_gpu(struct gpu *out, struct message_pool *pool, const Carve__V1_
     out->minor = m->minor;
     out->device_id = m->device_id;
     out->subsystem_id = m->subsystem_id;
+    out->pci_class = m->pci_class;
     out->numa_node = m->numa_node;
     out->compute_major = m->compute_major;
     out->compute_minor = m->compute_minor;

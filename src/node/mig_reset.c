@@ -150,7 +150,7 @@ static char *library_path(const char *root)
     if (asprintf(&text,
                  "LD_LIBRARY_PATH=%1$s/usr/lib64:%1$s/usr/lib/x86_64-linux-gnu:"
                  "%1$s/usr/lib/aarch64-linux-gnu:%1$s/lib64:%1$s/lib/x86_64-linux-gnu:"
-                 "%1$s/lib/aarch64-linux-gnu:%1$s/usr/local/nvidia/lib64",
+                 "%1$s/lib/aarch64-linux-gnu:%1$s/usr/local/nvidia/lib64:%1$s/usr/lib/nvidia/tesla",
                  root) < 0)
         return NULL;
     return text;

@@ -2,10 +2,13 @@
 /* The state of a node, to bytes and back: see node_state.h. */
 #include "node/node_state.h"
 
+#include <errno.h>
+
 #include "base/err.h"
 #include "node.pb-c.h"
 #include "node/inventory_message.h"
 #include "node/message.h"
+#include "node/node_fault.h"
 #include "slice/resource.h"
 
 struct node_resource node_state_resource(const struct resource *r, bool registered)
@@ -16,6 +19,9 @@ struct node_resource node_state_resource(const struct resource *r, bool register
         .replicas = r->replicas,
         .mig = r->mig,
         .registered = registered,
+        .devices = (uint32_t)r->n_devices,
+        .kind = r->kind,
+        .profile = r->profile,
     };
 
     for (size_t i = 0; i < r->n_devices; i++)
@@ -41,6 +47,9 @@ static bool add_resources(Carve__V1__NodeState *out, struct message_pool *pool,
         messages[i].replicas = r->replicas;
         messages[i].mig = r->mig;
         messages[i].registered = r->registered;
+        messages[i].devices = r->devices;
+        messages[i].kind = message_text(r->kind);
+        messages[i].profile = message_text(r->profile);
         out->resources[out->n_resources++] = &messages[i];
     }
     return true;
@@ -55,6 +64,8 @@ static bool fill_config(Carve__V1__ConfigState *m, struct message_pool *pool,
     m->n_findings = state->n_findings;
     m->findings = message_texts(pool, state->findings, state->n_findings);
     m->last_good = state->last_good;
+    m->name = message_text(state->config_name);
+    m->mig_strategy = (Carve__V1__MigStrategy)state->mig_strategy;
     return m->findings != NULL;
 }
 
@@ -71,10 +82,14 @@ int node_state_pack(struct buf *out, const struct node_state *state, struct err 
     m.n_notes = state->n_notes;
     m.notes = message_texts(pool, state->notes, state->n_notes);
     m.driver_error = message_text(state->driver_error);
+    m.n_faults = state->n_faults;
+    m.faults = node_fault_messages(pool, state->faults, state->n_faults);
     m.version = message_text(state->version);
+    m.machine = message_text(state->machine);
+    m.resolved = state->resolved;
     if (state->inventory)
         m.inventory = inventory_message_make(pool, state->inventory);
-    if (!m.notes || (state->inventory && !m.inventory))
+    if (!m.notes || !m.faults || (state->inventory && !m.inventory))
         return err_memory(e);
     return message_pack(out, pool, &m.base, e);
 }
@@ -94,6 +109,9 @@ static int read_resources(struct node_state *out, struct message_pool *pool,
             .replicas = m->resources[i]->replicas,
             .mig = m->resources[i]->mig,
             .registered = m->resources[i]->registered,
+            .devices = m->resources[i]->devices,
+            .kind = m->resources[i]->kind,
+            .profile = m->resources[i]->profile,
         };
     out->resources = resources;
     out->n_resources = m->n_resources;
@@ -104,8 +122,11 @@ static int read_state(struct node_state *out, struct message_pool *pool,
                       const Carve__V1__NodeState *m, struct err *e)
 {
     const Carve__V1__ConfigState *config = m->config;
-    int r = m->inventory ? inventory_message_read(&out->inventory, pool, m->inventory, e) : 0;
+    int r;
 
+    if (config && (unsigned)config->mig_strategy > CARVE__V1__MIG_STRATEGY__STRATEGY_MIXED)
+        return err_set(e, EPROTO, "state: impossible MIG strategy");
+    r = m->inventory ? inventory_message_read(&out->inventory, pool, m->inventory, e) : 0;
     if (r < 0)
         return r;
     out->generation = m->generation;
@@ -114,10 +135,18 @@ static int read_state(struct node_state *out, struct message_pool *pool,
     out->n_findings = config ? config->n_findings : 0;
     out->findings = config ? (const char *const *)config->findings : NULL;
     out->last_good = config && config->last_good;
+    out->config_name = config ? config->name : "";
+    out->mig_strategy = config ? (unsigned)config->mig_strategy : 0;
     out->n_notes = m->n_notes;
     out->notes = (const char *const *)m->notes;
     out->driver_error = m->driver_error;
     out->version = m->version;
+    out->machine = m->machine;
+    out->resolved = m->resolved;
+    r = node_fault_read(&out->faults, pool, m->faults, m->n_faults, e);
+    if (r < 0)
+        return r;
+    out->n_faults = m->n_faults;
     return read_resources(out, pool, m, e);
 }
 

@@ -28,7 +28,32 @@ struct node_resource {
     uint32_t healthy;  /* of the slices */
     uint32_t replicas; /* of each device; 1: not shared */
     bool mig;
-    bool registered; /* the kubelet has taken it */
+    bool registered;     /* the kubelet has taken it */
+    uint32_t devices;    /* GPUs or MIG devices behind the slices */
+    const char *kind;    /* the name without any renaming: "nvidia.com/mig-1g.5gb" */
+    const char *profile; /* of its MIG devices; "": whole GPUs */
+};
+
+/* What ends a fault. */
+enum node_fault_cure {
+    NODE_FAULT_WAIT,    /* passes by itself */
+    NODE_FAULT_RESET,   /* a GPU reset */
+    NODE_FAULT_REBOOT,  /* a reboot of the node */
+    NODE_FAULT_REPLACE, /* another board or node */
+    NODE_FAULT_DRIVER,  /* the driver answers again */
+};
+
+/* Something that is wrong with hardware, from its first sign until it has recovered. */
+struct node_fault {
+    uint32_t gpu;     /* index */
+    const char *uuid; /* of the GPU; "": the whole node */
+    int gi_id, ci_id; /* -1: the whole GPU */
+    uint64_t xid;     /* 0: no XID */
+    const char *what, *cause, *cure;
+    uint64_t since_s; /* seconds since 1970 */
+    uint32_t count;   /* how often it was seen */
+    uint32_t slices;  /* that it takes from containers */
+    enum node_fault_cure needs;
 };
 
 /*
@@ -50,11 +75,17 @@ struct node_state {
     const char *const *notes; /* what is wished and cannot be had */
     const char *driver_error; /* "" or why the hardware cannot be read */
     const char *version;      /* carved's */
+    size_t n_faults;
+    const struct node_fault *faults;
+    const char *machine;     /* product name; "": unknown */
+    const char *config_name; /* that Configure gave the configuration; "": it is the file's */
+    unsigned mig_strategy;   /* enum config_mig */
+    bool resolved;           /* resources are what configuration and hardware give: none is none */
 
     void *owner; /* of node_state_unpack() alone */
 };
 
-/* The resource in short; borrows its name. */
+/* The resource in short; borrows its texts. */
 struct node_resource node_state_resource(const struct resource *r, bool registered);
 
 /* Adds the message to out. -ENOMEM; -EMSGSIZE beyond NODE_STATE_MAX_BYTES, -EFBIG beyond out's. */

@@ -63,6 +63,7 @@ static void random_instances(struct gpu *gpu, uint32_t *seed)
             gi->computes[k].id = next(seed);
             gi->computes[k].slices = next(seed);
             gi->computes[k].device_index = next(seed);
+            gi->computes[k].sm_count = next(seed);
             RANDOM_TEXT(gi->computes[k].uuid);
         }
     }
@@ -76,6 +77,10 @@ static void random_gpu(struct gpu *gpu, uint32_t *seed)
     RANDOM_TEXT(gpu->name);
     RANDOM_TEXT(gpu->bus_id);
     RANDOM_TEXT(gpu->fault);
+    RANDOM_TEXT(gpu->vgpu_version);
+    RANDOM_TEXT(gpu->vgpu_branch);
+    RANDOM_TEXT(gpu->clique);
+    gpu->pci_class = next(seed);
     gpu->device_id = next(seed);
     gpu->subsystem_id = next(seed);
     gpu->numa_node = (int)(next(seed) % 9) - 1;
@@ -168,6 +173,9 @@ static void check_state(const struct node_state *a, const struct node_state *b)
         assert_int_equal(a->resources[i].replicas, b->resources[i].replicas);
         assert_int_equal(a->resources[i].mig, b->resources[i].mig);
         assert_int_equal(a->resources[i].registered, b->resources[i].registered);
+        assert_int_equal(a->resources[i].devices, b->resources[i].devices);
+        assert_string_equal(a->resources[i].kind, b->resources[i].kind);
+        assert_string_equal(a->resources[i].profile, b->resources[i].profile);
     }
     assert_string_equal(a->config_file, b->config_file);
     assert_string_equal(a->config_error, b->config_error);
@@ -178,6 +186,9 @@ static void check_state(const struct node_state *a, const struct node_state *b)
     check_texts(a->notes, b->notes, a->n_notes);
     assert_string_equal(a->driver_error, b->driver_error);
     assert_string_equal(a->version, b->version);
+    assert_string_equal(a->machine, b->machine);
+    assert_int_equal(a->mig_strategy, b->mig_strategy);
+    assert_int_equal(a->resolved, b->resolved);
     assert_int_equal(!a->inventory, !b->inventory);
     if (a->inventory)
         check_inventory(a->inventory, b->inventory);
@@ -206,8 +217,17 @@ static void every_state_comes_back_as_it_was(void **state)
 {
     static const char *const texts[] = {"a.yaml:3:4: warning: 'x'", "", "GPUs 0-7: MIG is on"};
     static const struct node_resource resources[] = {
-        {.name = "nvidia.com/gpu", .slices = 8, .healthy = 7, .replicas = 1},
-        {.name = "nvidia.com/mig-1g.5gb",
+        {.name = "nvidia.com/gpu",
+         .slices = 8,
+         .healthy = 7,
+         .replicas = 1,
+         .devices = 8,
+         .kind = "nvidia.com/gpu",
+         .profile = ""},
+        {.name = "nvidia.com/mig-1g.5gb.shared",
+         .devices = 56,
+         .kind = "nvidia.com/mig-1g.5gb",
+         .profile = "1g.5gb",
          .slices = 560,
          .healthy = 560,
          .replicas = 10,
@@ -232,6 +252,9 @@ static void every_state_comes_back_as_it_was(void **state)
             .notes = texts,
             .driver_error = texts[next(&seed) % 3],
             .version = texts[next(&seed) % 3],
+            .machine = texts[next(&seed) % 3],
+            .mig_strategy = next(&seed) % 3,
+            .resolved = next(&seed) % 2,
         };
 
         check_round_trip(&s);
@@ -280,6 +303,9 @@ static void a_resource_in_short_counts_slices(void **state)
     assert_int_equal(r.replicas, 10);
     assert_false(r.mig);
     assert_true(r.registered);
+    assert_int_equal(r.devices, 8);
+    assert_string_equal(r.kind, "nvidia.com/gpu");
+    assert_string_equal(r.profile, "");
     resource_list_free(list);
     inventory_free(inv);
 }
@@ -287,6 +313,7 @@ static void a_resource_in_short_counts_slices(void **state)
 /* A message with one of everything; each test breaks one thing of it. */
 struct broken {
     Carve__V1__NodeState state;
+    Carve__V1__ConfigState config;
     Carve__V1__Inventory inventory;
     Carve__V1__Gpu gpu, *gpus[GPU_MAX + 1];
     Carve__V1__Profile profile, *profiles[GPU_MAX_PROFILES + 1];
@@ -306,6 +333,7 @@ static void make_whole(struct broken *b)
 {
     memset(b, 0, sizeof *b);
     carve__v1__node_state__init(&b->state);
+    carve__v1__config_state__init(&b->config);
     carve__v1__inventory__init(&b->inventory);
     carve__v1__gpu__init(&b->gpu);
     carve__v1__profile__init(&b->profile);
@@ -369,6 +397,11 @@ static void refuses_what_cannot_be(void **state)
     REFUSED(b.gpu.name = b.text);
     REFUSED(b.gpu.bus_id = b.text + 239);
     REFUSED(b.gpu.fault = b.text);
+    REFUSED(b.gpu.vgpu_version = b.text);
+    REFUSED(b.gpu.vgpu_branch = b.text);
+    REFUSED(b.gpu.clique = b.text);
+    REFUSED((b.config.mig_strategy = (Carve__V1__MigStrategy)3, b.state.config = &b.config));
+    REFUSED((b.config.mig_strategy = (Carve__V1__MigStrategy)-1, b.state.config = &b.config));
     REFUSED(b.gpu.mig = 3);
     REFUSED(b.gpu.mig_pending = (Carve__V1__MigMode)-1);
     REFUSED(b.gpu.mig_axis = 17);

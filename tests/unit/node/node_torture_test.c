@@ -5,8 +5,10 @@
 #include <errno.h>
 
 #include "base/buf.h"
+#include "node/node_configure.h"
 #include "node/node_holders.h"
 #include "node/node_mig.h"
+#include "node/node_reboot.h"
 #include "node/node_state.h"
 #include "slice/fixture.h"
 #include "slice/torture.h"
@@ -59,6 +61,9 @@ TRIALS(node_state);
 TRIALS(node_mig_request);
 TRIALS(node_mig_progress);
 TRIALS(node_holders);
+TRIALS(node_configure_request);
+TRIALS(node_configure_response);
+TRIALS(node_reboot_request);
 
 static void states(void **state)
 {
@@ -100,12 +105,27 @@ static void holders(void **state)
     node_holders_torture(&all);
 }
 
+static void configurations_and_reboots(void **state)
+{
+    static const char *const findings[] = {"a:1:2: warning: x"};
+    const struct node_configure_request request = {.name = "a", .text = "b", .text_size = 1};
+    const struct node_configure_response response = {
+        .error = "c", .n_findings = 1, .findings = findings};
+    const struct node_reboot_request reboot = {.why = "d"};
+
+    (void)state;
+    node_configure_request_torture(&request);
+    node_configure_response_torture(&response);
+    node_reboot_request_torture(&reboot);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(states),
         cmocka_unit_test(requests_and_progress),
         cmocka_unit_test(holders),
+        cmocka_unit_test(configurations_and_reboots),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
