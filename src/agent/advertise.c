@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 
 #include "agent/agent.h"
+#include "agent/held.h"
 #include "agent/plugin.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -214,6 +215,8 @@ static void look_at_kubelet(struct advertise *ad)
     (void)uv_timer_stop(&ad->retry);
     if (now.st_ino != 0)
         log_event(LOG_INFO, "kubelet found socket=%s", ad->kubelet_socket);
+    if (now.st_ino != 0)
+        held_ask(ad->agent->held);
     for (size_t i = 0; i < ad->count; i++)
         forget_registration(ad->entries[i]);
 }
@@ -331,7 +334,8 @@ static void open_entry(struct advertise *ad, const struct resource *r)
     en->ad = ad;
     (void)TEXT_COPY(en->resource, r->name);
     ad->entries[ad->count++] = en;
-    log_event(LOG_INFO, "resource offered resource=%s slices=%zu", r->name, resource_slices(r));
+    log_event(LOG_INFO, "resource offered resource=%s slices=%zu leaving=%zu", r->name,
+              resource_slices(r), r->n_leaving);
 }
 
 void advertise_update(struct advertise *ad, const struct resource_list *before)
@@ -348,8 +352,8 @@ void advertise_update(struct advertise *ad, const struct resource_list *before)
             open_entry(ad, r);
         } else if (!old || !resource_equal(old, r)) {
             ad->entries[at]->leaving = false;
-            log_event(LOG_INFO, "resource changed resource=%s slices=%zu", r->name,
-                      resource_slices(r));
+            log_event(LOG_INFO, "resource changed resource=%s slices=%zu leaving=%zu", r->name,
+                      resource_slices(r), r->n_leaving);
             if (ad->entries[at]->plugin)
                 plugin_wake(ad->entries[at]->plugin);
         }

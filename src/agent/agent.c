@@ -10,7 +10,11 @@
 #include "agent/advertise.h"
 #include "agent/apply.h"
 #include "agent/cdi_file.h"
+#include "agent/configure.h"
+#include "agent/health.h"
+#include "agent/held.h"
 #include "agent/observe.h"
+#include "agent/reboot.h"
 #include "agent/reload.h"
 #include "agent/service.h"
 #include "agent/worker.h"
@@ -26,6 +30,7 @@ void agent_changed(struct agent *a)
     a->generation++;
     if (a->service)
         service_wake(a->service);
+    configure_look(a);
 }
 
 int agent_judge(const struct agent *a, const struct config *config, struct err *e)
@@ -83,14 +88,18 @@ void agent_resolve(struct agent *a)
     OWN(resource_list_freep) struct resource_list *before = NULL;
     struct resource_list *now;
 
-    if (!a->inventory)
+    if (!a->inventory || reload_awaits(a->reload) || !held_ready(a->held))
         return;
     now = make_resources(a);
     /* A container may start as soon as a slice is known, so its CDI device comes first. */
     cdi_file_update(a->cdi_file);
     if (now)
         check_cdi(a, now);
+    if (now)
+        health_mark(a->health, now);
     before = a->resources;
+    if (now)
+        held_apply(a->held, before, now);
     a->resources = now;
     for (size_t i = 0; now && !same_notes(before, now) && i < now->n_notes; i++)
         log_event(LOG_WARNING, "not offered: %s", now->notes[i]);
@@ -151,14 +160,19 @@ int agent_open(struct agent *a, uv_loop_t *loop, const struct agent_options *opt
 {
     int r;
 
-    *a = (struct agent){.loop = loop, .options = *options};
+    /* Greater than any of an earlier run: who stayed connected compares generations. */
+    *a = (struct agent){.loop = loop, .options = *options, .generation = uv_hrtime() / 1000};
     r = read_defaults(a, e);
     if (r == 0)
         r = worker_open(&a->worker, loop, options->driver_timeout_ms, e);
     if (r == 0)
         r = cdi_file_open(&a->cdi_file, a, e);
     if (r == 0)
+        r = health_open(&a->health, a, e);
+    if (r == 0)
         r = advertise_open(&a->advertise, a, e);
+    if (r == 0)
+        r = held_open(&a->held, a, e);
     if (r == 0)
         r = reload_open(&a->reload, a, e);
     /* The driver takes its time, and the rest is made ready meanwhile. */
@@ -172,10 +186,14 @@ int agent_open(struct agent *a, uv_loop_t *loop, const struct agent_options *opt
 void agent_close(struct agent *a)
 {
     apply_close(a->apply);
+    configure_close(a->configure);
+    reboot_close(a->reboot);
     observe_close(TAKE(a->observe));
     service_close(TAKE(a->service));
+    held_close(TAKE(a->held));
     advertise_close(TAKE(a->advertise));
     reload_close(TAKE(a->reload));
+    health_close(TAKE(a->health), &a->driver_lost);
     worker_close(a->worker, &a->driver_lost);
 }
 

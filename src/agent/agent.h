@@ -22,9 +22,13 @@
 struct advertise;
 struct apply;
 struct cdi_file;
+struct configure;
 struct err;
+struct held;
+struct health;
 struct inventory;
 struct observe;
+struct reboot;
 struct reload;
 struct resource_list;
 struct service;
@@ -42,7 +46,14 @@ struct agent_options {
     const char *proc_root;             /* "/proc" */
     const char *sysfs_root;            /* "/sys" */
     unsigned rescan_ms;                /* how often the hardware is looked at again; 0: never */
+    unsigned await_ms;                 /* for a first Configure, before slices are offered */
     unsigned driver_timeout_ms;        /* after which a driver call counts as hung */
+    unsigned driver_grace_ms;          /* without the driver until all is withdrawn; 0: never */
+    unsigned health_probation_ms;      /* of faults that pass by themselves; 0: they take nothing */
+    const char *disabled_healthchecks; /* XIDs; NULL: none */
+    const char *enabled_healthchecks;
+    const char *reboot_command; /* in the host's mounts; NULL: nobody may reboot */
+    int64_t gateway_user;       /* may change the node beside root and carved's own; -1: none */
     struct config_override *overrides; /* flags and environment */
     size_t n_overrides;
 };
@@ -56,6 +67,7 @@ struct agent {
     struct worker *worker;
     struct driver driver;        /* only jobs touch it; closed while it cannot be opened */
     struct observe *observe;     /* keeps the inventory true */
+    struct health *health;       /* faults, and what they take from containers */
     struct inventory *inventory; /* NULL until the first read */
     char driver_error[512];      /* "" or why the hardware cannot be read now */
 
@@ -67,10 +79,13 @@ struct agent {
     bool last_good;           /* an older content is in force */
 
     struct resource_list *resources; /* NULL: nothing promised */
+    struct held *held;               /* slices that stay until they are released */
     struct cdi_file *cdi_file;       /* what containers get by CDI */
     struct advertise *advertise;     /* device plugins and their registration */
     struct service *service;         /* carve.v1.Node */
     struct apply *apply;             /* MIG change under way, or NULL */
+    struct configure *configure;     /* configuration that waits for its judgment, or NULL */
+    struct reboot *reboot;           /* under way, or NULL */
     uint64_t allocated_ms;           /* when a slice was last given away; the loop's time */
     bool failed;                     /* agent_fail() was called */
     bool driver_lost;                /* a driver call never ended, closing did not wait for it */

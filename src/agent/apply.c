@@ -12,13 +12,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/agent.h"
 #include "agent/apply_held.h"
 #include "agent/apply_state.h"
 #include "agent/apply_stream.h"
+#include "agent/health.h"
 #include "agent/holders.h"
+#include "agent/rights.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -58,6 +59,7 @@ static void on_timer_closed(uv_handle_t *handle)
 static void end(struct apply *ap)
 {
     ap->agent->apply = NULL;
+    health_resume(ap->agent->health);
     ap->agent = NULL;
     uv_close((uv_handle_t *)&ap->timer, on_timer_closed);
 }
@@ -296,14 +298,13 @@ static void on_looked(void *self, int r, const char *words)
 
 static int check_caller(const struct agent *a, const struct grpc_call *call, struct err *e)
 {
-    struct grpc_peer peer = grpc_call_peer(call);
+    int r = rights_check(a, call, "change MIG layouts", e);
 
-    if (peer.uid != 0 && peer.uid != geteuid())
-        return err_set(e, EPERM, "user %u may not change MIG layouts; root may",
-                       (unsigned)peer.uid);
-    if (a->apply)
-        return err_set(e, EBUSY, "another MIG change is under way; try again when it has ended");
-    return 0;
+    if (r == 0 && a->reboot)
+        r = err_set(e, EBUSY, "the node is being rebooted; try again when it is back");
+    if (r == 0 && a->apply)
+        r = err_set(e, EBUSY, "another MIG change is under way; try again when it has ended");
+    return r;
 }
 
 static int apply_new(struct apply **out, struct agent *a, const struct node_mig_request *request,

@@ -9,6 +9,7 @@
 #include "agent/agent.h"
 #include "agent/apply_state.h"
 #include "agent/apply_stream.h"
+#include "agent/health.h"
 #include "agent/worker.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -101,6 +102,8 @@ static void on_reset(void *self, int r, const char *words)
     ap->reset = NULL;
     log_event(r < 0 ? LOG_WARNING : LOG_INFO, "GPU reset gpu=%s%s%s%s", mig_run_reset_gpu(ap->run),
               r < 0 ? " refused=\"" : "", r < 0 ? words : "", r < 0 ? "\"" : "");
+    if (r == 0)
+        health_was_reset(ap->agent->health, mig_run_reset_gpu(ap->run));
     mig_run_reset_done(ap->run, r, words);
     agent_observe(ap->agent, on_reopened, ap);
 }
@@ -129,6 +132,16 @@ static void door_closed(void *data)
         start_reset(ap);
     else if (ap->agent)
         (void)uv_timer_start(&ap->timer, on_retry, RETRY_MS, 0);
+    apply_let_go(ap);
+}
+
+/* Nobody waits for events any more, who would have the GPU open. */
+static void on_unwatched(void *self)
+{
+    struct apply *ap = self;
+
+    if (ap->agent)
+        submit(ap, close_door, door_closed);
     apply_let_go(ap);
 }
 
@@ -165,7 +178,8 @@ void apply_advance(struct apply *ap)
         break;
     case MIG_RUN_RESET:
         log_event(LOG_INFO, "MIG step %s", text);
-        submit(ap, close_door, door_closed);
+        ap->holds++;
+        health_stop(ap->agent->health, on_unwatched, ap);
         break;
     case MIG_RUN_END:
         agent_observe(ap->agent, on_verified, ap);

@@ -19,6 +19,7 @@ enum {
     KEY_FIRST_OWN = 2048,     /* and of the one below */
     KEY_CHECK = 4096,
     MAX_WAIT_MS = 24 * 3600 * 1000,
+    NOBODY = 65534, /* whom the kernel shows for every user that has no number here */
 };
 
 enum own_kind {
@@ -27,6 +28,8 @@ enum own_kind {
     OWN_PATH_OR_EMPTY,
     OWN_WAIT,
     OWN_LEVEL,
+    OWN_USER,
+    OWN_SWITCH,
 };
 
 /* A setting that is carve's own, and where it goes in struct arguments. */
@@ -66,49 +69,53 @@ static const struct own_setting own_settings[] = {
      AGENT(rescan_ms)},
     {"driver-timeout", "CARVE_DRIVER_TIMEOUT", "TIME",
      "after which a call of the driver counts as hung", "30s", OWN_WAIT, AGENT(driver_timeout_ms)},
+    {"driver-grace", "CARVE_DRIVER_GRACE", "TIME",
+     "how long the driver may fail before all slices are withdrawn; 0: for ever", "10s", OWN_WAIT,
+     AGENT(driver_grace_ms)},
+    {"health-probation", "CARVE_HEALTH_PROBATION", "TIME",
+     "how long a fault that passes by itself keeps its slices back; 0: it takes none", "5m",
+     OWN_WAIT, AGENT(health_probation_ms)},
+    {"disable-healthchecks", "DP_DISABLE_HEALTHCHECKS", "LIST",
+     "XIDs that take no slices, beside those of applications; 'all' or 'xids': none does", NULL,
+     OWN_TEXT, AGENT(disabled_healthchecks)},
+    {"enable-healthchecks", "DP_ENABLE_HEALTHCHECKS", "LIST",
+     "XIDs that do take slices, whatever else is said; 'all': every one", NULL, OWN_TEXT,
+     AGENT(enabled_healthchecks)},
+    {"gateway-user", "CARVE_GATEWAY_USER", "UID",
+     "the user that may configure and change this node, beside root and carved's own", NULL,
+     OWN_USER, AGENT(gateway_user)},
+    {"await-configuration", "CARVE_AWAIT_CONFIGURATION", "TIME",
+     "how long the first slices of a new node wait for the gateway to configure it", "0", OWN_WAIT,
+     AGENT(await_ms)},
+    {"reboot-command", "CARVE_REBOOT_COMMAND", "COMMAND",
+     "reboots the host when the gateway asks for it, such as \"/usr/bin/systemctl reboot\"", NULL,
+     OWN_PATH, AGENT(reboot_command)},
+    {"network-bar", "CARVE_NETWORK_BAR", "on|off",
+     "carved bars itself from the network by seccomp; off where that is forbidden", "on",
+     OWN_SWITCH, offsetof(struct arguments, network_bar)},
     {"log-level", "CARVE_LOG_LEVEL", "LEVEL", "error, warning, info or debug", "info", OWN_LEVEL,
      offsetof(struct arguments, log_level)},
 };
 
 enum { N_OWN = sizeof own_settings / sizeof own_settings[0] };
 
-/* "30", "30s", "500ms", "5m" in milliseconds. */
-static bool parse_wait(unsigned *out, const char *text)
+/* A user's number. That of nobody would let in everybody from outside of this user namespace. */
+static bool parse_user(int64_t *out, const char *text)
 {
-    static const struct {
-        const char *name;
-        unsigned ms;
-    } units[] = {{"", 1000}, {"s", 1000}, {"ms", 1}, {"m", 60000}};
-    size_t digits = strspn(text, "0123456789");
-    char number[16];
-    uint64_t value;
+    uint64_t uid;
 
-    if (digits >= sizeof number)
+    if (!text_uint(&uid, text, UINT32_MAX - 1) || uid == NOBODY)
         return false;
-    memcpy(number, text, digits);
-    number[digits] = '\0';
-    if (!text_uint(&value, number, MAX_WAIT_MS))
-        return false;
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (strcmp(text + digits, units[i].name) != 0 || value > MAX_WAIT_MS / units[i].ms)
-            continue;
-        *out = (unsigned)value * units[i].ms;
-        return true;
-    }
-    return false;
+    *out = (int64_t)uid;
+    return true;
 }
 
-static bool parse_level(enum log_level *out, const char *text)
+static bool parse_switch(bool *out, const char *text)
 {
-    static const char *const names[] = {"error", "warning", "info", "debug"};
-
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(text, names[i]) != 0)
-            continue;
-        *out = (enum log_level)i;
-        return true;
-    }
-    return false;
+    if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0)
+        return false;
+    *out = strcmp(text, "on") == 0;
+    return true;
 }
 
 /* Puts a value where it goes; false, with words, if it makes no sense. */
@@ -122,15 +129,23 @@ static bool set_own(struct arguments *o, const struct own_setting *s, const char
         (void)err_set(e, EINVAL, "'%s' is no absolute path", value);
         return false;
     }
-    if (s->kind == OWN_WAIT && !parse_wait(field, value)) {
-        (void)err_set(e, EINVAL, "'%s' is no time such as 30s, 500ms or 5m", value);
+    if (s->kind == OWN_WAIT && !text_wait_ms(field, value, MAX_WAIT_MS)) {
+        (void)err_set(e, EINVAL, "'%s' is no time such as 30s, 500ms, 5m or 1h", value);
         return false;
     }
-    if (s->kind == OWN_LEVEL && !parse_level(field, value)) {
+    if (s->kind == OWN_LEVEL && !log_level_read(field, value)) {
         (void)err_set(e, EINVAL, "'%s' is not error, warning, info or debug", value);
         return false;
     }
-    if (s->kind != OWN_WAIT && s->kind != OWN_LEVEL)
+    if (s->kind == OWN_USER && !parse_user(field, value)) {
+        (void)err_set(e, EINVAL, "'%s' is no user's number, or nobody's (%d)", value, NOBODY);
+        return false;
+    }
+    if (s->kind == OWN_SWITCH && !parse_switch(field, value)) {
+        (void)err_set(e, EINVAL, "'%s' is not on or off", value);
+        return false;
+    }
+    if (s->kind <= OWN_PATH_OR_EMPTY)
         memcpy(field, &value, sizeof value);
     return true;
 }
@@ -258,7 +273,7 @@ void arguments_read(struct arguments *o, int argc, char **argv)
     };
     struct err e = {0};
 
-    *o = (struct arguments){0};
+    *o = (struct arguments){.agent.gateway_user = -1};
     argp_err_exit_status = 2;
     argp_program_version_hook = print_version;
     if (!read_environment(o, &e)) {

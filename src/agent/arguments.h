@@ -19,6 +19,7 @@ struct arguments {
     char origins[ARGUMENTS_MAX_OVERRIDES][64]; /* "--mig-strategy" of those */
     const char *check_config;                  /* the file to check instead of running, or NULL */
     enum log_level log_level;
+    bool network_bar; /* by seccomp, see network_bar.h */
 };
 
 /* Fills o. Prints help, version or a usage error and exits as argp does. */

@@ -26,6 +26,7 @@ static const char *const library_folders[] = {
     "/lib64",
     "/lib/x86_64-linux-gnu",
     "/lib/aarch64-linux-gnu",
+    "/usr/lib/nvidia/tesla", /* Bottlerocket */
 };
 
 static const char *const programs[] = {

@@ -273,6 +273,7 @@ static void on_listed(void *self, int r, const struct err *e)
 {
     struct asking *q = self;
 
+    q->list->n_pods = r < 0 ? -1 : r;
     place_containers(q);
     add_processes(q);
     answer(q, r, e);

@@ -27,6 +27,7 @@ struct holder {
 
 /* Owns its holders. */
 struct holder_list {
+    int n_pods; /* that the kubelet knows, also without slices; -1: it could not be asked */
     size_t count;
     struct holder *holders;
 };

@@ -42,8 +42,9 @@ static bool same_processes(const struct gpu *a, const struct gpu *b)
 
 static bool same_gpu(const struct gpu *a, const struct gpu *b)
 {
-    if (strcmp(a->uuid, b->uuid) != 0 || strcmp(a->fault, b->fault) != 0 || a->minor != b->minor ||
-        strcmp(a->bus_id, b->bus_id) != 0 || a->numa_node != b->numa_node || a->mig != b->mig ||
+    if (strcmp(a->uuid, b->uuid) != 0 || strcmp(a->fault, b->fault) != 0 ||
+        a->recovery != b->recovery || a->minor != b->minor || strcmp(a->bus_id, b->bus_id) != 0 ||
+        strcmp(a->clique, b->clique) != 0 || a->numa_node != b->numa_node || a->mig != b->mig ||
         a->mig_pending != b->mig_pending || a->mem_used_bytes != b->mem_used_bytes ||
         a->geometry.n_profiles != b->geometry.n_profiles || a->n_instances != b->n_instances)
         return false;

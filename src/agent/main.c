@@ -11,14 +11,14 @@
 
 #include "agent/agent.h"
 #include "agent/arguments.h"
+#include "agent/kept_config.h"
+#include "agent/network_bar.h"
 #include "agent/reload.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "node/node_lock.h"
-
-enum { MAX_CONFIG_BYTES = 1 << 20 };
 
 /* carved --check-config: what `strict: true` would say, in lines that editors understand. */
 static int check_config(const char *file)
@@ -31,7 +31,7 @@ static int check_config(const char *file)
     int r;
 
     findings_init(&f, file);
-    if (file_read(&text, &size, file, MAX_CONFIG_BYTES, &e) < 0) {
+    if (file_read(&text, &size, file, KEPT_CONFIG_MAX_BYTES, &e) < 0) {
         (void)fprintf(stderr, "carved: %s\n", e.msg);
         return 2;
     }
@@ -115,7 +115,9 @@ int main(int argc, char **argv)
     (void)mallopt(M_ARENA_MAX, 1);
     (void)mallopt(M_TRIM_THRESHOLD, 64 << 10);
     (void)signal(SIGPIPE, SIG_IGN);
-    r = lock(&lock_fd, o.agent.socket, &e);
+    r = o.network_bar ? network_bar_install(&e) : 0;
+    if (r == 0)
+        r = lock(&lock_fd, o.agent.socket, &e);
     if (r == 0 && (r = uv_loop_init(&loop)) < 0)
         (void)err_set(&e, -r, "start the loop: %s", uv_strerror(r));
     if (r < 0) {

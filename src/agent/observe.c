@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/health.h"
 #include "agent/inventory_same.h"
 #include "agent/worker.h"
 #include "base/log.h"
@@ -21,13 +22,15 @@
 enum {
     RETRY_FIRST_MS = 2000,
     RETRY_LAST_MS = 30000,
+    LOOKS_MAX = 2, /* that nobody waits for: one under way, and one that sees what came since */
 };
 
 struct observe {
     struct agent *agent;
     uv_timer_t timer; /* the next rescan or retry */
     unsigned retry_ms;
-    bool seen_once; /* the first look has ended */
+    unsigned n_looks; /* that nobody waits for */
+    bool seen_once;   /* the first look has ended */
 };
 
 /* One job: what it reads with, and what it saw. Owns its strings and the inventory. */
@@ -96,6 +99,7 @@ static void look_failed(struct observe *o, int r, const struct err *e)
                   a->inventory ? "keeping the last inventory" : "no slices until it can");
         agent_changed(a);
     }
+    health_look_failed(a->health);
     /* The end of a call that hangs starts the next look by itself. */
     schedule(o, r == -ETIMEDOUT ? RETRY_LAST_MS : o->retry_ms);
     o->retry_ms = o->retry_ms * 2 < RETRY_LAST_MS ? o->retry_ms * 2 : RETRY_LAST_MS;
@@ -104,7 +108,7 @@ static void look_failed(struct observe *o, int r, const struct err *e)
 static void look_succeeded(struct observe *o, struct look *l)
 {
     struct agent *a = o->agent;
-    bool news = a->driver_error[0] != '\0';
+    bool news = a->driver_error[0] != '\0', changed, health_changed;
 
     o->retry_ms = RETRY_FIRST_MS;
     if (news && a->inventory)
@@ -116,13 +120,18 @@ static void look_succeeded(struct observe *o, struct look *l)
     if (!a->inventory)
         log_event(LOG_INFO, "hardware found gpus=%u driver=%s", l->inventory->n_gpus,
                   l->inventory->driver_version);
-    if (!a->inventory || !inventory_same(a->inventory, l->inventory)) {
+    changed = !a->inventory || !inventory_same(a->inventory, l->inventory);
+    if (changed) {
         inventory_free(a->inventory);
         a->inventory = TAKE(l->inventory);
-        agent_hardware_changed(a);
-    } else if (news) {
-        agent_changed(a);
     }
+    health_changed = health_looked(a->health);
+    if (changed)
+        agent_hardware_changed(a);
+    else if (health_changed)
+        agent_resolve(a);
+    else if (news)
+        agent_changed(a);
 }
 
 static void look_done(void *data, int r, const struct err *e)
@@ -151,6 +160,8 @@ static void look_release(void *data)
     struct observe *o = l->agent->observe;
     bool late = l->timed_out;
 
+    if (o && !l->seen)
+        o->n_looks--;
     look_free(l);
     if (late && o && !worker_hung(o->agent->worker))
         observe_now(o, NULL, NULL);
@@ -163,6 +174,8 @@ static int submit(struct observe *o, agent_observed *seen, void *self, struct er
     struct worker_job job = {.run = look_run, .done = look_done, .release = look_release};
     int r;
 
+    if (!seen && o->n_looks == LOOKS_MAX)
+        return 0;
     if (!l)
         return err_memory(e);
     l->agent = a;
@@ -174,9 +187,11 @@ static int submit(struct observe *o, agent_observed *seen, void *self, struct er
         return err_memory(e);
     job.data = l;
     r = worker_submit(a->worker, &job, e);
-    if (r == 0)
-        (void)TAKE(l);
-    return r;
+    if (r < 0)
+        return r;
+    o->n_looks += !seen;
+    (void)TAKE(l);
+    return 0;
 }
 
 static void look_again(uv_timer_t *timer)

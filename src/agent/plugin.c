@@ -144,6 +144,11 @@ static int next_list(void *self, struct buf *out)
 
         deviceplugin_put_device(out, &device);
     }
+    for (size_t i = 0; r && i < r->n_leaving; i++) {
+        const struct deviceplugin_device device = {.id = r->leaving[i], .numa_node = -1};
+
+        deviceplugin_put_device(out, &device);
+    }
     return 1;
 }
 

@@ -1,50 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Following the configuration file: see reload.h. Two folders are watched: the one that the path
- * names and the one where the file really is, so that edits, renames and the swap of Kubernetes'
- * "..data" link are all seen; what counts is the content, which is compared. Whether a content is
- * good is known in two steps: parsing it, and making resources of it (agent_judge), which has to
- * wait for the first look at the hardware.
+ * Which configuration is in force: see reload.h. What counts of the file is its content, which is
+ * compared. Whether a content is good is known in two steps: parsing it, and making resources of it
+ * (agent_judge), which has to wait for the first look at the hardware.
  */
 #include "agent/reload.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "agent/agent.h"
+#include "agent/file_watch.h"
+#include "agent/kept_config.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/text.h"
 
-enum {
-    MAX_FILE_BYTES = 1 << 20,
-    SETTLE_MS = 50, /* an editor empties the file before it writes it */
-    KEEP_AFTER_MS = 200,
-    N_WATCHES = 2,
-};
-
-#define LAST_GOOD "last-good.yaml"
-
-struct watch {
-    uv_fs_event_t event;
-    ino_t folder; /* 0: not watching */
-};
+enum { KEEP_AFTER_MS = 200 };
 
 struct reload {
     struct agent *agent;
-    struct watch watches[N_WATCHES];
-    uv_timer_t settle; /* after a change, until the file is read */
-    uv_timer_t keep;   /* after a content was accepted, until it is on disk */
+    struct file_watch *watch; /* NULL: no file */
+    uv_timer_t await;         /* for a first configuration */
     unsigned open_handles;
+    uv_timer_t keep; /* after a content was accepted, until it is on disk */
+    char *name;      /* of the content that Configure gave; NULL: the file's counts */
     char *newest;    /* content last seen; NULL: none, or it cannot be read */
-    char *in_force;  /* content of agent->config; NULL: no file */
+    char *in_force;  /* content of agent->config; NULL: flags and environment alone */
     bool accepted;   /* in_force made resources */
-    char *last_good; /* path; NULL: without a file there is nothing to keep */
 };
 
 static int parse(struct config **out, const struct reload *r, const char *file, const char *text,
@@ -73,10 +59,10 @@ static char *last_good_read(const struct reload *r, struct config **out)
     OWN(findings_done) struct findings f;
     struct err e = {0};
 
-    findings_init(&f, r->last_good);
-    if (file_read(&text, NULL, r->last_good, MAX_FILE_BYTES, &e) < 0 ||
-        parse(out, r, r->last_good, text, &f, &e) < 0) {
-        if (e.code != ENOENT)
+    findings_init(&f, KEPT_LAST_GOOD);
+    if (kept_config_read(&text, NULL, r->agent->options.state_folder, KEPT_LAST_GOOD, &e) < 0 ||
+        parse(out, r, KEPT_LAST_GOOD, text, &f, &e) < 0) {
+        if (e.code != ENOENT && e.code != ENOTDIR)
             log_event(LOG_WARNING, "last good configuration not usable reason=\"%s\"", e.msg);
         return NULL;
     }
@@ -89,7 +75,7 @@ static bool fall_back(struct reload *r, const char *refused)
     struct agent *a = r->agent;
     struct config *config = NULL;
     struct err e = {0};
-    OWN_MEM char *text = r->last_good ? last_good_read(r, &config) : NULL;
+    OWN_MEM char *text = last_good_read(r, &config);
 
     if (!text || (refused && strcmp(text, refused) == 0) || agent_judge(a, config, &e) < 0) {
         config_free(config);
@@ -97,7 +83,8 @@ static bool fall_back(struct reload *r, const char *refused)
     }
     put_in_force(r, config, TAKE(text));
     a->last_good = true;
-    log_event(LOG_WARNING, "the last good configuration is in force file=%s", r->last_good);
+    log_event(LOG_WARNING, "the last good configuration is in force file=%s/" KEPT_LAST_GOOD,
+              a->options.state_folder);
     return true;
 }
 
@@ -112,6 +99,7 @@ static void refuse(struct reload *r, const char *words)
     a->last_good = a->config != NULL;
     log_event(LOG_ERROR, "configuration refused reason=\"%s\"; %s", words,
               a->last_good ? "the last good one stays in force"
+              : r->name    ? "no slices until another comes"
                            : "no slices until the file is mended");
     agent_changed(a);
 }
@@ -126,7 +114,31 @@ static void log_findings(const struct findings *f)
     }
 }
 
-/* The file has this content now. Takes text. */
+static const char *origin(const struct reload *r)
+{
+    return r->name ? r->name : r->agent->options.config_file;
+}
+
+const char *reload_name(const struct reload *r)
+{
+    return r->name;
+}
+
+/* A good content comes into force; takes config and text (NULL: flags and environment alone). */
+static void adopt(struct reload *r, struct config *config, char *text)
+{
+    struct agent *a = r->agent;
+
+    put_in_force(r, config, text);
+    a->config_error[0] = '\0';
+    a->last_good = false;
+    log_event(LOG_INFO, "configuration in force %s=%s", r->name ? "name" : "file",
+              text ? origin(r) : "none");
+    agent_resolve(a);
+    agent_changed(a);
+}
+
+/* The file, or what Configure gave in an earlier run, has this content now. Takes text. */
 static void newest_is(struct reload *r, char *text)
 {
     struct agent *a = r->agent;
@@ -138,9 +150,8 @@ static void newest_is(struct reload *r, char *text)
     free(r->newest);
     r->newest = text;
     findings_done(&a->findings);
-    findings_init(&a->findings, a->options.config_file);
-    result =
-        copy ? parse(&config, r, a->options.config_file, text, &a->findings, &e) : err_memory(&e);
+    findings_init(&a->findings, origin(r));
+    result = copy ? parse(&config, r, origin(r), text, &a->findings, &e) : err_memory(&e);
     log_findings(&a->findings);
     if (result == 0)
         result = agent_judge(a, config, &e);
@@ -149,15 +160,8 @@ static void newest_is(struct reload *r, char *text)
         refuse(r, e.msg);
         return;
     }
-    put_in_force(r, config, TAKE(copy));
-    a->config_error[0] = '\0';
-    a->last_good = false;
-    log_event(LOG_INFO, "configuration in force file=%s", a->options.config_file);
-    agent_resolve(a);
-    agent_changed(a);
+    adopt(r, config, TAKE(copy));
 }
-
-static void watch_files(struct reload *r);
 
 void reload_check(struct reload *r)
 {
@@ -167,10 +171,10 @@ void reload_check(struct reload *r)
     size_t size;
     int result;
 
-    if (!a->options.config_file)
+    if (r->name || !a->options.config_file)
         return;
-    watch_files(r);
-    result = file_read(&text, &size, a->options.config_file, MAX_FILE_BYTES, &e);
+    file_watch_follow(r->watch, a->options.config_file);
+    result = file_read(&text, &size, a->options.config_file, KEPT_CONFIG_MAX_BYTES, &e);
     if (result == 0 && strlen(text) != size)
         result = err_set(&e, EINVAL, "'%s' holds a NUL byte", a->options.config_file);
     if (result < 0) {
@@ -180,6 +184,98 @@ void reload_check(struct reload *r)
     } else if (!r->newest || strcmp(r->newest, text) != 0) {
         newest_is(r, TAKE(text));
     }
+}
+
+static void file_changed(void *self)
+{
+    reload_check(self);
+}
+
+/* What is configured already, and in force. */
+static bool is_in_force(const struct reload *r, const char *name, const char *text)
+{
+    return r->name && strcmp(r->name, name) == 0 && r->newest && strcmp(r->newest, text) == 0 &&
+           r->agent->config_error[0] == '\0';
+}
+
+bool reload_awaits(const struct reload *r)
+{
+    return uv_is_active((const uv_handle_t *)&r->await);
+}
+
+static void await_over(uv_timer_t *timer)
+{
+    struct reload *r = timer->data;
+
+    log_event(LOG_WARNING, "nobody has configured this node; the configuration of %s counts",
+              r->agent->options.config_file ? "the file" : "flags and environment");
+    agent_resolve(r->agent);
+}
+
+int reload_configure(struct reload *r, const char *name, const char *text, struct findings *f,
+                     struct err *e)
+{
+    struct agent *a = r->agent;
+    OWN(config_freep) struct config *config = NULL;
+    OWN_MEM char *new_name = strdup(name), *newest = strdup(text), *in_force = strdup(text);
+    struct err keeping = {0};
+    int result = new_name && newest && in_force ? 0 : err_memory(e);
+
+    if (result == 0)
+        result = parse(&config, r, name, text, f, e);
+    if (result == 0)
+        result = agent_judge(a, config, e);
+    if (result < 0) {
+        log_event(LOG_WARNING, "configuration refused name=\"%s\" reason=\"%s\"; nothing changes",
+                  name, e->msg);
+        return result;
+    }
+    if (is_in_force(r, name, text))
+        return 0;
+    (void)uv_timer_stop(&r->await);
+    if (kept_config_write(a->options.state_folder, KEPT_CONFIGURED, name, text, &keeping) < 0)
+        log_event(LOG_WARNING,
+                  "configuration not kept reason=\"%s\"; after a restart it must be "
+                  "given again",
+                  keeping.msg);
+    log_findings(f);
+    findings_done(&a->findings);
+    a->findings = *f;
+    *f = (struct findings){0};
+    free(r->name);
+    r->name = TAKE(new_name);
+    free(r->newest);
+    r->newest = TAKE(newest);
+    adopt(r, TAKE(config), TAKE(in_force));
+    return 0;
+}
+
+int reload_clear(struct reload *r, struct err *e)
+{
+    struct agent *a = r->agent;
+    struct config *config = NULL;
+    int result = kept_config_remove(a->options.state_folder, KEPT_CONFIGURED, e);
+
+    if (result == 0 && reload_awaits(r)) {
+        (void)uv_timer_stop(&r->await);
+        agent_resolve(a);
+    }
+    if (result < 0 || !r->name)
+        return result;
+    log_event(LOG_INFO, "configuration cleared name=\"%s\"", r->name);
+    free(TAKE(r->name));
+    free(TAKE(r->newest));
+    a->config_error[0] = '\0';
+    findings_done(&a->findings);
+    findings_init(&a->findings, a->options.config_file ? a->options.config_file : "");
+    if (a->options.config_file) {
+        reload_check(r);
+        return 0;
+    }
+    result = parse(&config, r, "defaults", "", &a->findings, e);
+    if (result == 0)
+        adopt(r, config, NULL);
+    return result;
 }
 
 void reload_judge_again(struct reload *r)
@@ -193,66 +289,14 @@ void reload_judge_again(struct reload *r)
     if (!a->config_error[0] || !r->newest || parse(&config, r, "", r->newest, &f, &e) < 0 ||
         agent_judge(a, config, &e) < 0)
         return;
-    free(TAKE(r->newest));
-    reload_check(r);
-}
-
-static void settled(uv_timer_t *timer)
-{
-    reload_check(timer->data);
-}
-
-static void folder_changed(uv_fs_event_t *event, const char *name, int events, int status)
-{
-    struct reload *r = event->data;
-
-    (void)name, (void)events, (void)status;
-    if (!uv_is_active((uv_handle_t *)&r->settle))
-        (void)uv_timer_start(&r->settle, settled, SETTLE_MS, 0);
-}
-
-/* Watches the folder that is now at this path, or nothing. */
-static void watch_folder(struct watch *w, const char *folder)
-{
-    struct stat st = {0};
-
-    if (folder && stat(folder, &st) < 0)
-        st.st_ino = 0;
-    if (st.st_ino == w->folder)
-        return;
-    if (w->folder)
-        (void)uv_fs_event_stop(&w->event);
-    w->folder = 0;
-    if (st.st_ino != 0 && uv_fs_event_start(&w->event, folder_changed, folder, 0) == 0)
-        w->folder = st.st_ino;
-}
-
-static char *folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    if (!slash)
-        return strdup(".");
-    return strndup(path, slash == path ? 1 : (size_t)(slash - path));
-}
-
-/* Links may lead elsewhere than they did, and a folder may have been made anew at its place. */
-static void watch_files(struct reload *r)
-{
-    const char *path = r->agent->options.config_file;
-    OWN_MEM char *real = realpath(path, NULL);
-    OWN_MEM char *named = folder_of(path);
-    OWN_MEM char *behind = real ? folder_of(real) : NULL;
-
-    watch_folder(&r->watches[0], named);
-    watch_folder(&r->watches[1], behind);
+    newest_is(r, TAKE(r->newest));
 }
 
 void reload_refused(struct reload *r, const struct err *e)
 {
     OWN_MEM char *refused = r->in_force ? strdup(r->in_force) : NULL;
 
-    if (!r->accepted && fall_back(r, refused)) {
+    if (!r->accepted && refused && fall_back(r, refused)) {
         refuse(r, e->msg);
         return;
     }
@@ -263,23 +307,16 @@ void reload_refused(struct reload *r, const struct err *e)
     }
 }
 
-/* Writes the content in force to disk, if it is not there. */
+/* Writes the content in force to disk. */
 static void keep(struct reload *r)
 {
-    OWN_MEM char *kept = NULL;
     struct err e = {0};
-    int result;
 
-    if (file_read(&kept, NULL, r->last_good, MAX_FILE_BYTES, NULL) == 0 &&
-        strcmp(kept, r->in_force) == 0)
-        return;
-    result = file_make_folder(r->agent->options.state_folder, &e);
-    if (result == 0)
-        result = file_write(r->last_good, r->in_force, strlen(r->in_force), 0600, &e);
-    if (result < 0)
+    if (r->in_force && kept_config_write(r->agent->options.state_folder, KEPT_LAST_GOOD, NULL,
+                                         r->in_force, &e) < 0)
         log_event(LOG_WARNING,
                   "last good configuration not kept reason=\"%s\"; a restart with a "
-                  "bad file will have no slices",
+                  "bad one will have no slices",
                   e.msg);
 }
 
@@ -294,34 +331,48 @@ void reload_accepted(struct reload *r)
         return;
     r->accepted = true;
     /* A disk takes its time, and the kubelet is waiting for the slices. */
-    if (r->last_good && r->in_force)
+    if (r->in_force)
         (void)uv_timer_start(&r->keep, keep_now, KEEP_AFTER_MS, 0);
+}
+
+/* What Configure gave in an earlier run, if it was not cleared. */
+static bool read_configured(struct reload *r)
+{
+    OWN_MEM char *text = NULL;
+    struct err e = {0};
+
+    if (kept_config_read(&text, &r->name, r->agent->options.state_folder, KEPT_CONFIGURED, &e) == 0)
+        newest_is(r, TAKE(text));
+    else if (e.code != ENOENT && e.code != ENOTDIR)
+        log_event(LOG_WARNING, "configured content not usable reason=\"%s\"; the file's counts",
+                  e.msg);
+    return r->name != NULL;
+}
+
+/* The first content: what was configured, or the file's, or the last good one, or nothing. */
+static int read_first(struct reload *r, struct err *e)
+{
+    struct agent *a = r->agent;
+
+    findings_init(&a->findings, a->options.config_file ? a->options.config_file : "");
+    if (read_configured(r))
+        return 0;
+    if (!a->options.config_file)
+        return parse(&a->config, r, "defaults", "", &a->findings, e);
+    reload_check(r);
+    return 0;
 }
 
 static void reload_free(struct reload *r)
 {
     if (!r)
         return;
+    free(r->name);
     free(r->newest);
     free(r->in_force);
-    free(r->last_good);
     free(r);
 }
 OWN_POINTER(struct reload, reload_free);
-
-/* The first content: the file's, or the last good one, or nothing. */
-static int read_first(struct reload *r, struct err *e)
-{
-    struct agent *a = r->agent;
-
-    if (!a->options.config_file) {
-        findings_init(&a->findings, "");
-        return parse(&a->config, r, "defaults", "", &a->findings, e);
-    }
-    findings_init(&a->findings, a->options.config_file);
-    reload_check(r);
-    return 0;
-}
 
 int reload_open(struct reload **out, struct agent *a, struct err *e)
 {
@@ -331,29 +382,22 @@ int reload_open(struct reload **out, struct agent *a, struct err *e)
     if (!r)
         return err_memory(e);
     r->agent = a;
-    if (a->options.config_file) {
-        r->last_good = file_join(a->options.state_folder, LAST_GOOD);
-        if (!r->last_good)
-            return err_memory(e);
-    }
-    for (size_t i = 0; i < N_WATCHES; i++) {
-        result = uv_fs_event_init(a->loop, &r->watches[i].event);
-        if (result < 0)
-            return err_set(e, -result, "watch the configuration: %s", uv_strerror(result));
-        r->watches[i].event.data = r;
-    }
-    (void)uv_timer_init(a->loop, &r->settle);
+    result = a->options.config_file ? file_watch_open(&r->watch, a->loop, file_changed, r, e) : 0;
+    if (result < 0)
+        return result;
     (void)uv_timer_init(a->loop, &r->keep);
-    r->settle.data = r;
-    r->keep.data = r;
-    r->open_handles = N_WATCHES + 2;
+    (void)uv_timer_init(a->loop, &r->await);
+    r->keep.data = r->await.data = r;
+    r->open_handles = 2;
     a->reload = r;
     result = read_first(r, e);
+    if (!r->name && a->options.await_ms > 0)
+        (void)uv_timer_start(&r->await, await_over, a->options.await_ms, 0);
     *out = TAKE(r);
     return result;
 }
 
-static void handle_closed(uv_handle_t *handle)
+static void timer_closed(uv_handle_t *handle)
 {
     struct reload *r = handle->data;
 
@@ -365,10 +409,9 @@ void reload_close(struct reload *r)
 {
     if (!r)
         return;
-    for (size_t i = 0; i < N_WATCHES; i++)
-        uv_close((uv_handle_t *)&r->watches[i].event, handle_closed);
+    file_watch_close(r->watch);
     if (uv_is_active((uv_handle_t *)&r->keep))
         keep(r);
-    uv_close((uv_handle_t *)&r->settle, handle_closed);
-    uv_close((uv_handle_t *)&r->keep, handle_closed);
+    uv_close((uv_handle_t *)&r->keep, timer_closed);
+    uv_close((uv_handle_t *)&r->await, timer_closed);
 }

@@ -2,7 +2,8 @@
 /*
  * The local service: see service.h. Watchers are woken when the state has grown; what they get is
  * made when they can take it, so a slow one costs nothing and hears the newest. ApplyMig is
- * apply.c's; anyone who can open the socket may watch and list holders.
+ * apply.c's, Configure configure.c's, Reboot reboot.c's. Anyone who can open the socket, whose mode
+ * is for all, may watch and list holders; the others need the rights of rights.h.
  */
 #include "agent/service.h"
 
@@ -14,16 +15,24 @@
 #include "agent/advertise.h"
 #include "agent/agent.h"
 #include "agent/apply.h"
+#include "agent/configure.h"
+#include "agent/health.h"
+#include "agent/reboot.h"
+#include "agent/reload.h"
 #include "agent/service_holders.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "base/text.h"
 #include "kube/grpc_server.h"
 #include "node/node_state.h"
 #include "slice/resource.h"
 
-enum { SOCKET_MODE = 0666 };
+enum {
+    SOCKET_MODE = 0666,
+    MACHINE_SIZE = 128,
+};
 
 /* One call of Watch. */
 struct watcher {
@@ -38,6 +47,7 @@ struct watcher {
 struct service {
     struct grpc_server *server;
     LIST_HEAD(watchers, watcher) watchers;
+    char machine[MACHINE_SIZE];
 };
 
 /* The texts of findings; n_findings is how many could be made. */
@@ -53,17 +63,38 @@ static char **finding_lines(size_t *n, const struct findings *f)
     return lines;
 }
 
+/* All resources in short, but those that are only leaving: a note tells of them. free() it. */
+static struct node_resource *short_resources(size_t *n, const struct agent *a)
+{
+    size_t count = a->resources ? a->resources->count : 0;
+    struct node_resource *resources = calloc(count + 1, sizeof *resources);
+
+    *n = 0;
+    if (!resources)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        const struct resource *resource = &a->resources->resources[i];
+
+        if (resource->n_devices > 0)
+            resources[(*n)++] =
+                node_state_resource(resource, advertise_registered(a->advertise, resource->name));
+    }
+    return resources;
+}
+
 static int pack_state(struct buf *out, const struct agent *a)
 {
     OWN_MEM struct node_resource *resources = NULL;
+    OWN_MEM struct node_fault *faults = NULL;
     const struct resource_list *list = a->resources;
-    size_t n_resources = list ? list->count : 0, n_findings;
+    size_t n_findings;
     char **findings = finding_lines(&n_findings, &a->findings);
     struct node_state state = {
         .generation = a->generation,
         .inventory = a->inventory,
         .config_file = a->options.config_file,
         .config_error = a->config_error,
+        .config_name = reload_name(a->reload),
         .n_findings = n_findings,
         .findings = (const char *const *)findings,
         .last_good = a->last_good,
@@ -71,19 +102,17 @@ static int pack_state(struct buf *out, const struct agent *a)
         .notes = list ? (const char *const *)list->notes : NULL,
         .driver_error = a->driver_error,
         .version = CARVE_VERSION,
+        .machine = a->service ? a->service->machine : "",
+        .mig_strategy = agent_config(a)->mig_strategy,
+        .resolved = a->inventory && list,
     };
     int r = -ENOMEM;
 
-    resources = calloc(n_resources + 1, sizeof *resources);
-    for (size_t i = 0; list && resources && i < n_resources; i++) {
-        const struct resource *resource = &list->resources[i];
-
-        resources[i] =
-            node_state_resource(resource, advertise_registered(a->advertise, resource->name));
-    }
+    resources = short_resources(&state.n_resources, a);
+    faults = health_faults(a->health, &state.n_faults);
+    state.faults = faults;
     state.resources = resources;
-    state.n_resources = n_resources;
-    if (resources && findings)
+    if (resources && findings && faults)
         r = node_state_pack(out, &state, NULL);
     for (size_t i = 0; findings && i < n_findings; i++)
         free(findings[i]);
@@ -138,6 +167,8 @@ static const struct grpc_method methods[] = {
     {"/carve.v1.Node/Watch", watch},
     {"/carve.v1.Node/ApplyMig", apply_call},
     {"/carve.v1.Node/Holders", service_holders_call},
+    {"/carve.v1.Node/Configure", configure_call},
+    {"/carve.v1.Node/Reboot", reboot_call},
 };
 
 static int make_folder(const char *socket, struct err *e)
@@ -153,6 +184,18 @@ static int make_folder(const char *socket, struct err *e)
     return file_make_folder(folder, e);
 }
 
+/* The machine's product name as its firmware tells it; "" where there is none, as on ARM. */
+static void read_machine(char out[MACHINE_SIZE], const char *sysfs_root)
+{
+    OWN_MEM char *path = file_join(sysfs_root, "class/dmi/id/product_name");
+    OWN_MEM char *text = NULL;
+
+    if (!path || file_read(&text, NULL, path, MACHINE_SIZE - 1, NULL) < 0)
+        return;
+    text[strcspn(text, "\n")] = '\0';
+    (void)text_copy(out, MACHINE_SIZE, text);
+}
+
 int service_open(struct service **out, struct agent *a, struct err *e)
 {
     OWN_MEM struct service *s = calloc(1, sizeof *s);
@@ -161,6 +204,7 @@ int service_open(struct service **out, struct agent *a, struct err *e)
     if (!s)
         return err_memory(e);
     LIST_INIT(&s->watchers);
+    read_machine(s->machine, a->options.sysfs_root);
     r = make_folder(a->options.socket, e);
     if (r == 0)
         r = grpc_server_open(&s->server, a->loop, a->options.socket, SOCKET_MODE, methods,

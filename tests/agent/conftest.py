@@ -15,6 +15,7 @@ import grpc
 import pytest
 
 import kubelet as kubelet_module
+import pods as pods_module
 import protos
 
 BUILD = pathlib.Path(os.environ["CARVE_BUILD"])
@@ -136,6 +137,13 @@ class Carved:
             answers.cancel()
             return state
 
+    def ask(self, method, request, timeout=20):
+        """The answer of a method of carve.v1.Node with one answer."""
+        with grpc.insecure_channel(f"unix:{self.socket}", [
+                ("grpc.use_local_subchannel_pool", 1)]) as channel:
+            return channel.unary_unary(f"/carve.v1.Node/{method}")(
+                request.SerializeToString(), timeout=timeout, wait_for_ready=True)
+
     def cdi(self):
         """The CDI file's content; None if there is none."""
         path = self.cdi_folder / "carve.dev-gpu.json"
@@ -166,6 +174,13 @@ def kubelet(folder):
     made = kubelet_module.Kubelet(folder / "dp")
     yield made
     made.stop()
+
+
+@pytest.fixture
+def pods(node):
+    made = pods_module.Pods(node.folder / "pods.sock")
+    yield made
+    made.server.stop(None).wait(10)
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def test_stays_up_with_a_bad_file_and_no_driver(carved, kubelet, node):
 
 
 def test_answers_while_the_driver_hangs(carved, kubelet, node):
-    run = carved(time_slicing(4), ["--driver-timeout", "300ms"])
+    run = carved(time_slicing(4), ["--driver-timeout", "300ms", "--driver-grace", "0"])
     wait_devices(kubelet, {GPU: 32})
     node.emulator("hang", "on")
     try:

@@ -47,9 +47,11 @@ static void sees_every_change(void **state)
     CHANGE(b.inventory.n_gpus = 0);
     CHANGE(b.gpu.uuid[0] = 'x');
     CHANGE(b.gpu.fault[0] = 'x');
+    CHANGE(b.gpu.recovery = GPU_RECOVERY_RESET);
     CHANGE(b.gpu.minor = 1);
     CHANGE(b.gpu.bus_id[0] = '1');
     CHANGE(b.gpu.numa_node = 1);
+    CHANGE(b.gpu.clique[0] = '1');
     CHANGE(b.gpu.mig = GPU_MIG_ON);
     CHANGE(b.gpu.mig_pending = GPU_MIG_ON);
     CHANGE(b.gpu.mem_used_bytes = 1);
