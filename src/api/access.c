@@ -34,6 +34,7 @@ void access_free(struct access *a)
     free(a->certificate_file);
     free(a->certificate);
     free(a->key_file);
+    free(a->token_file);
     free(a->user);
     free(a->as);
     free(a->as_uid);
@@ -46,12 +47,31 @@ void access_free(struct access *a)
     free(a);
 }
 
+int access_renew(struct access *a, struct err *e)
+{
+    char *token;
+    size_t size;
+    int r;
+
+    if (!a->token_file)
+        return 0;
+    r = file_read(&token, &size, a->token_file, TOKEN_MAX_BYTES, e);
+    if (r < 0)
+        return r;
+    token[strcspn(token, "\r\n")] = '\0';
+    if (!*token) {
+        free(token);
+        return err_set(e, EINVAL, "token file '%s' is empty", a->token_file);
+    }
+    forget(a->token);
+    a->token = token;
+    return 0;
+}
+
 static int read_pod(struct access *out, struct err *e)
 {
     const char *host = secure_getenv("KUBERNETES_SERVICE_HOST");
     const char *port = secure_getenv("KUBERNETES_SERVICE_PORT");
-    size_t size;
-    int r;
 
     if (!host || !port)
         return err_set(
@@ -63,12 +83,10 @@ static int read_pod(struct access *out, struct err *e)
         return err_memory(e);
     }
     out->ca_file = strdup(ACCOUNT "/ca.crt");
-    if (!out->ca_file)
+    out->token_file = strdup(ACCOUNT "/token");
+    if (!out->ca_file || !out->token_file)
         return err_memory(e);
-    r = file_read(&out->token, &size, ACCOUNT "/token", TOKEN_MAX_BYTES, e);
-    if (r == 0)
-        out->token[strcspn(out->token, "\r\n")] = '\0';
-    return r;
+    return access_renew(out, e);
 }
 
 /* The files of $KUBECONFIG, those that are not there passed over as kubectl does. */

@@ -25,6 +25,7 @@ struct access {
     char *certificate_file, *certificate; /* of the client, PEM */
     char *key_file, *key;
     char *token;
+    char *token_file; /* that it came from, where it lies in one; pods' change within the hour */
     char *user, *password;
     char *as, *as_uid; /* whom to act as; NULL: ourselves */
     size_t n_groups;
@@ -38,6 +39,9 @@ struct access {
  */
 int access_read(struct access **out, const char *path, const char *context, struct err *e);
 void access_free(struct access *a);
+
+/* Reads a token that lies in a file anew; the old one stays where that fails. */
+int access_renew(struct access *a, struct err *e);
 OWN_POINTER(struct access, access_free);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Client of a Kubernetes API server, over libcurl: who and where from a kubeconfig or from inside a
- * pod, lists in pages. Reads only.
+ * pod, lists in pages. Changes nothing.
  */
 #ifndef API_API_H
 #define API_API_H
@@ -39,5 +39,9 @@ int api_list(struct api *a, const char *path, api_object *object, void *self, st
 
 /* One answer as text (up to 1 MiB), such as "/version"; free() it. */
 int api_get(struct api *a, const char *path, char **out, size_t *out_size, struct err *e);
+
+/* Posts a JSON body, as reviews of one's own rights want it; the answer as api_get() gives it. */
+int api_post(struct api *a, const char *path, const char *body, char **out, size_t *out_size,
+             struct err *e);
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "api/access.h"
+#include "api/member.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
@@ -40,24 +41,9 @@ static void start_done(struct start *s)
     free(s->environment);
 }
 
-static const struct yaml_node *get(const struct yaml_node *map, const char *key)
-{
-    for (size_t i = 0; map && map->kind == YAML_MAP && i < map->count; i++)
-        if (strcmp(map->pairs[i].key->text, key) == 0)
-            return map->pairs[i].value;
-    return NULL;
-}
-
-static const char *get_text(const struct yaml_node *map, const char *key)
-{
-    const struct yaml_node *node = get(map, key);
-
-    return node && node->kind == YAML_SCALAR && *node->text ? node->text : NULL;
-}
-
 static int set_words(struct start *s, char *command, const struct yaml_node *exec, struct err *e)
 {
-    const struct yaml_node *args = get(exec, "args");
+    const struct yaml_node *args = member_of(exec, "args");
 
     s->words[0] = command;
     for (size_t i = 0; args && args->kind == YAML_LIST && i < args->count; i++) {
@@ -107,7 +93,8 @@ static int set_variable(struct start *s, const char *name, const char *value, st
 /* What the protocol tells the program about itself. */
 static int set_info(struct start *s, const struct yaml_node *exec, struct err *e)
 {
-    const char *version = get_text(exec, "apiVersion"), *mode = get_text(exec, "interactiveMode");
+    const char *version = member_text(exec, "apiVersion"),
+               *mode = member_text(exec, "interactiveMode");
     OWN(buf_done) struct buf info;
     struct json j;
     int r;
@@ -129,14 +116,14 @@ static int set_info(struct start *s, const struct yaml_node *exec, struct err *e
 /* Ours, then the user's `env`, then KUBERNETES_EXEC_INFO; the later ones count. */
 static int set_environment(struct start *s, const struct yaml_node *exec, struct err *e)
 {
-    const struct yaml_node *list = get(exec, "env");
+    const struct yaml_node *list = member_of(exec, "env");
     int r = 0;
 
     for (char **from = environ; r == 0 && *from; from++)
         r = add_entry(s, strdup(*from), e);
     for (size_t i = 0; r == 0 && list && list->kind == YAML_LIST && i < list->count; i++) {
-        const char *name = get_text(list->items[i], "name");
-        const char *value = get_text(list->items[i], "value");
+        const char *name = member_text(list->items[i], "name");
+        const char *value = member_text(list->items[i], "value");
 
         r = name ? set_variable(s, name, value ? value : "", e) : 0;
     }
@@ -218,22 +205,22 @@ static int take(struct access *out, const struct buf *printed, const char *comma
 
     if (r < 0)
         return err_wrap(e, "credential program");
-    status = get(doc->root, "status");
-    if (!get_text(status, "token") && !get_text(status, "clientCertificateData"))
+    status = member_of(doc->root, "status");
+    if (!member_text(status, "token") && !member_text(status, "clientCertificateData"))
         return err_set(e, EPERM, "credential program '%s' gave neither token nor certificate",
                        command);
-    r = keep(&out->token, get_text(status, "token"), e);
+    r = keep(&out->token, member_text(status, "token"), e);
     if (r == 0)
-        r = keep(&out->certificate, get_text(status, "clientCertificateData"), e);
+        r = keep(&out->certificate, member_text(status, "clientCertificateData"), e);
     if (r == 0)
-        r = keep(&out->key, get_text(status, "clientKeyData"), e);
+        r = keep(&out->key, member_text(status, "clientKeyData"), e);
     return r;
 }
 
 int credential_run(struct access *out, const struct yaml_node *exec, const char *folder,
                    struct err *e)
 {
-    const char *command = get_text(exec, "command");
+    const char *command = member_text(exec, "command");
     OWN(buf_done) struct buf printed;
     OWN(start_done) struct start start = {0};
     OWN_MEM char *path = NULL;

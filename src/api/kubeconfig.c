@@ -8,6 +8,7 @@
 #include "api/access.h"
 #include "api/base64.h"
 #include "api/credential.h"
+#include "api/member.h"
 #include "base/err.h"
 #include "base/file.h"
 
@@ -45,35 +46,19 @@ void kubeconfig_done(struct kubeconfig *k)
     k->n_files = 0;
 }
 
-static const struct yaml_node *get(const struct yaml_node *map, const char *key)
-{
-    for (size_t i = 0; map && map->kind == YAML_MAP && i < map->count; i++)
-        if (strcmp(map->pairs[i].key->text, key) == 0)
-            return map->pairs[i].value;
-    return NULL;
-}
-
-/* A text that says something, or NULL. */
-static const char *get_text(const struct yaml_node *map, const char *key)
-{
-    const struct yaml_node *node = get(map, key);
-
-    return node && node->kind == YAML_SCALAR && *node->text ? node->text : NULL;
-}
-
 /* The entry of that name in clusters, users or contexts: the first file that has it counts. */
 static int find(struct entry *out, const struct kubeconfig *k, const char *list, const char *member,
                 const char *name, struct err *e)
 {
     for (size_t i = 0; i < k->n_files; i++) {
-        const struct yaml_node *items = get(k->files[i]->root, list);
+        const struct yaml_node *items = member_of(k->files[i]->root, list);
 
         for (size_t n = 0; items && items->kind == YAML_LIST && n < items->count; n++) {
-            const char *its_name = get_text(items->items[n], "name");
+            const char *its_name = member_text(items->items[n], "name");
 
             if (!its_name || strcmp(its_name, name) != 0)
                 continue;
-            *out = (struct entry){get(items->items[n], member), k->files[i]->file};
+            *out = (struct entry){member_of(items->items[n], member), k->files[i]->file};
             return 0;
         }
     }
@@ -91,7 +76,7 @@ static int copy(char **out, const char *text, struct err *e)
 /* A path of a kubeconfig: relative ones count from the file's folder. */
 static int copy_path(char **out, const struct entry *entry, const char *key, struct err *e)
 {
-    const char *path = get_text(entry->value, key), *slash = strrchr(entry->file, '/');
+    const char *path = member_text(entry->value, key), *slash = strrchr(entry->file, '/');
     OWN_MEM char *folder = NULL;
 
     if (!path || *path == '/' || !slash)
@@ -111,59 +96,62 @@ static int take_pem(char **out_text, char **out_file, const struct entry *entry,
     int r;
 
     (void)snprintf(data_key, sizeof data_key, "%s-data", key);
-    data = get_text(entry->value, data_key);
+    data = member_text(entry->value, data_key);
     if (!data)
         return copy_path(out_file, entry, key, e);
     r = base64_decode(out_text, &size, data, e);
     return r < 0 ? err_wrap(e, "%s: %s", entry->file, data_key) : 0;
 }
 
+/* "https://USER:PASSWORD@HOST": the address stands in messages. */
+static bool names_user(const char *server)
+{
+    const char *scheme = strstr(server, "://"), *host = scheme ? scheme + 3 : server;
+
+    return memchr(host, '@', strcspn(host, "/")) != NULL;
+}
+
 static int take_cluster(struct access *out, const struct entry *cluster, struct err *e)
 {
-    const char *server = get_text(cluster->value, "server"), *insecure;
+    const char *server = member_text(cluster->value, "server"), *insecure;
     int r;
 
     if (!server)
         return err_set(e, EINVAL, "%s: the cluster has no server", cluster->file);
+    if (names_user(server))
+        return err_set(e, EINVAL, "%s: the server's address holds a user; that belongs in users",
+                       cluster->file);
     r = copy(&out->server, server, e);
     if (r == 0)
-        r = copy(&out->server_name, get_text(cluster->value, "tls-server-name"), e);
+        r = copy(&out->server_name, member_text(cluster->value, "tls-server-name"), e);
     if (r == 0)
-        r = copy(&out->proxy, get_text(cluster->value, "proxy-url"), e);
+        r = copy(&out->proxy, member_text(cluster->value, "proxy-url"), e);
     if (r == 0)
         r = take_pem(&out->ca, &out->ca_file, cluster, "certificate-authority", e);
     if (r < 0)
         return r;
     for (size_t n = strlen(out->server); n > 0 && out->server[n - 1] == '/'; n--)
         out->server[n - 1] = '\0';
-    insecure = get_text(cluster->value, "insecure-skip-tls-verify");
+    insecure = member_text(cluster->value, "insecure-skip-tls-verify");
     out->insecure = insecure && yaml_truth(insecure) == 1;
     return 0;
 }
 
 static int take_token_file(struct access *out, const struct entry *user, struct err *e)
 {
-    OWN_MEM char *path = NULL;
-    size_t size;
-    int r = copy_path(&path, user, "tokenFile", e);
+    int r = copy_path(&out->token_file, user, "tokenFile", e);
 
-    if (r < 0 || !path)
-        return r;
-    r = file_read(&out->token, &size, path, FILE_MAX_BYTES, e);
-    if (r < 0)
-        return r;
-    out->token[strcspn(out->token, "\r\n")] = '\0';
-    return 0;
+    return r == 0 ? access_renew(out, e) : r;
 }
 
 /* Whom the user acts as: without it the answers would be those of somebody else. */
 static int take_impersonation(struct access *out, const struct entry *user, struct err *e)
 {
-    const struct yaml_node *groups = get(user->value, "as-groups");
-    int r = copy(&out->as, get_text(user->value, "as"), e);
+    const struct yaml_node *groups = member_of(user->value, "as-groups");
+    int r = copy(&out->as, member_text(user->value, "as"), e);
 
     if (r == 0)
-        r = copy(&out->as_uid, get_text(user->value, "as-uid"), e);
+        r = copy(&out->as_uid, member_text(user->value, "as-uid"), e);
     if (r < 0 || !groups || groups->kind != YAML_LIST || groups->count == 0)
         return r;
     if (groups->count > GROUPS_MAX)
@@ -180,9 +168,9 @@ static int take_impersonation(struct access *out, const struct entry *user, stru
 /* What kubectl knows beside and carve does not must not quietly become another user. */
 static int refuse_unknown(const struct access *out, const struct entry *user, struct err *e)
 {
-    const char *provider = get_text(get(user->value, "auth-provider"), "name");
+    const char *provider = member_text(member_of(user->value, "auth-provider"), "name");
 
-    if (get(user->value, "as-user-extra"))
+    if (member_of(user->value, "as-user-extra"))
         return err_set(e, ENOTSUP, "%s: as-user-extra of a user is not supported", user->file);
     if (provider && !out->token && !out->certificate && !out->certificate_file)
         return err_set(e, ENOTSUP, "%s: auth-provider '%s' is not supported: use its exec program",
@@ -192,16 +180,16 @@ static int refuse_unknown(const struct access *out, const struct entry *user, st
 
 static int take_user(struct access *out, const struct entry *user, struct err *e)
 {
-    const struct yaml_node *exec = get(user->value, "exec");
+    const struct yaml_node *exec = member_of(user->value, "exec");
     OWN_MEM char *folder = NULL;
-    int r = copy(&out->token, get_text(user->value, "token"), e);
+    int r = copy(&out->token, member_text(user->value, "token"), e);
 
     if (r == 0 && !out->token)
         r = take_token_file(out, user, e);
     if (r == 0)
-        r = copy(&out->user, get_text(user->value, "username"), e);
+        r = copy(&out->user, member_text(user->value, "username"), e);
     if (r == 0)
-        r = copy(&out->password, get_text(user->value, "password"), e);
+        r = copy(&out->password, member_text(user->value, "password"), e);
     if (r == 0)
         r = take_pem(&out->certificate, &out->certificate_file, user, "client-certificate", e);
     if (r == 0)
@@ -219,7 +207,7 @@ static int take_user(struct access *out, const struct entry *user, struct err *e
 static const char *current_context(const struct kubeconfig *k)
 {
     for (size_t i = 0; i < k->n_files; i++) {
-        const char *name = get_text(k->files[i]->root, "current-context");
+        const char *name = member_text(k->files[i]->root, "current-context");
 
         if (name)
             return name;
@@ -241,8 +229,8 @@ int kubeconfig_resolve(struct access *out, const struct kubeconfig *k, const cha
     r = find(&entry, k, "contexts", "context", context, e);
     if (r < 0)
         return r;
-    cluster_name = get_text(entry.value, "cluster");
-    user_name = get_text(entry.value, "user");
+    cluster_name = member_text(entry.value, "cluster");
+    user_name = member_text(entry.value, "user");
     if (!cluster_name)
         return err_set(e, EINVAL, "%s: context '%s' names no cluster", entry.file, context);
     r = find(&cluster, k, "clusters", "cluster", cluster_name, e);

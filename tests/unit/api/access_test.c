@@ -108,6 +108,23 @@ static void test_wrong(void **state)
     assert_null(a);
 }
 
+/* A token file of no token is one that is being written: the token of before counts on. */
+static void test_empty_token_file(void **state)
+{
+    struct place *p = *state;
+    OWN(access_freep) struct access *a = NULL;
+    struct err e = {0};
+
+    assert_int_equal(access_read(&a, p->path, "two", &e), 0);
+    put(p, "token", "\n", 0600);
+    assert_int_equal(access_renew(a, &e), -EINVAL);
+    assert_non_null(strstr(e.msg, "is empty"));
+    assert_string_equal(a->token, "from-file");
+    put(p, "token", "another", 0600);
+    assert_int_equal(access_renew(a, &e), 0);
+    assert_string_equal(a->token, "another");
+}
+
 /* The first file that has a name counts, and one that is not there is passed over. */
 static void test_several_files(void **state)
 {
@@ -205,6 +222,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_current, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_other, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wrong, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_empty_token_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_several_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_credential_program, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_impersonation, set_up, tear_down),
