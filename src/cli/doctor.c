@@ -5,6 +5,7 @@
 
 #include "api/api.h"
 #include "base/err.h"
+#include "cli/doctor.h"
 #include "cli/report.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
@@ -205,6 +206,7 @@ static int doctor_cluster_run(int argc, char **argv)
 int cmd_doctor(int argc, char **argv)
 {
     static const struct verb verbs[] = {
+        {"node", doctor_node_run, "whether this node is fit, each finding with its cure"},
         {"cluster", doctor_cluster_run, "why pods wait for GPUs and nodes do not serve them"},
         {0},
     };

@@ -109,6 +109,43 @@ static void add_all(struct table *t, const struct gpu *gpu)
     }
 }
 
+/* What carved knows of faults; a fault that the driver tells of is in the list of GPUs already. */
+static int print_faults(const struct node_state *state, struct err *e)
+{
+    static const char *const columns[] = {">GPU",   "FAULT",   ">XID",
+                                          ">TIMES", ">SLICES", "WHAT TO DO"};
+    struct table t;
+    int r;
+
+    table_init(&t, columns, sizeof columns / sizeof columns[0]);
+    for (size_t i = 0; i < state->n_faults; i++) {
+        const struct node_fault *f = &state->faults[i];
+
+        if (!*f->uuid)
+            table_cell(&t, "-");
+        else if (f->gi_id < 0)
+            table_cell(&t, "%u", f->gpu);
+        else
+            table_cell(&t, "%u gi %d", f->gpu, f->gi_id);
+        table_cell(&t, "%s", f->what);
+        if (f->xid)
+            table_cell(&t, "%llu", (unsigned long long)f->xid);
+        else
+            table_cell(&t, "-");
+        table_cell(&t, "%u", f->count);
+        table_cell(&t, "%u", f->slices);
+        table_cell(&t, "%s", f->cure);
+    }
+    if (t.n_cells > 0) {
+        (void)fputc('\n', stdout);
+        r = table_print(&t, stdout, e);
+    } else {
+        r = 0;
+    }
+    table_done(&t);
+    return r;
+}
+
 static int print_resources(const struct node_state *state, struct err *e)
 {
     static const char *const columns[] = {"RESOURCE", ">SLICES", ">HEALTHY", ">REPLICAS",
@@ -150,6 +187,8 @@ static int print_table(const struct view *v, const struct group *chosen)
     table_done(&t);
     if (r == 0 && v->state)
         r = print_resources(v->state, &e);
+    if (r == 0 && v->state)
+        r = print_faults(v->state, &e);
     return r < 0 ? report_error(&e) : report_finish();
 }
 
@@ -255,6 +294,36 @@ static void json_resources(struct json *j, const struct node_state *state)
     json_array_end(j);
 }
 
+static void json_faults(struct json *j, const struct node_state *state)
+{
+    static const char *const needs[] = {
+        [NODE_FAULT_WAIT] = "nothing",  [NODE_FAULT_RESET] = "reset",
+        [NODE_FAULT_REBOOT] = "reboot", [NODE_FAULT_REPLACE] = "replacement",
+        [NODE_FAULT_DRIVER] = "driver",
+    };
+
+    json_array(j, "faults");
+    for (size_t i = 0; state && i < state->n_faults; i++) {
+        const struct node_fault *f = &state->faults[i];
+
+        json_object(j, NULL);
+        json_known(j, "gpu", *f->uuid ? (int64_t)f->gpu : -1);
+        json_string(j, "uuid", *f->uuid ? f->uuid : NULL);
+        json_known(j, "gi", f->gi_id);
+        json_known(j, "ci", f->ci_id);
+        json_known(j, "xid", f->xid ? (int64_t)f->xid : -1);
+        json_string(j, "what", f->what);
+        json_string(j, "cause", f->cause);
+        json_string(j, "cure", f->cure);
+        json_string(j, "needs", needs[f->needs]);
+        json_uint(j, "since_s", f->since_s);
+        json_uint(j, "count", f->count);
+        json_uint(j, "slices", f->slices);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
 static void json_texts(struct json *j, const char *key, const char *const *texts, size_t count)
 {
     json_array(j, key);
@@ -293,6 +362,7 @@ static int print_json(const struct view *v, const struct group *chosen)
         json_gpu(&d.json, &inv->gpus[chosen->members[m]]);
     json_array_end(&d.json);
     json_resources(&d.json, v->state);
+    json_faults(&d.json, v->state);
     json_configuration(&d.json, v->state);
     return report_end(&d);
 }

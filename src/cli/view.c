@@ -29,25 +29,32 @@ static bool on_state(void *self, const uint8_t *message, size_t size)
     return first->result == 0 && !first->state->inventory && !*first->state->driver_error;
 }
 
-static int read_carved(struct view *v, const struct options *o, struct err *e)
+int view_state(struct node_state **out, const char *socket, struct err *e)
 {
     struct first first = {.result = -EPROTO, .error = {.msg = "carved sent no state"}};
     const struct client_call call = {
-        .socket = o->socket,
+        .socket = socket,
         .method = "Watch",
         .timeout_ms = STATE_TIMEOUT_MS,
         .got = on_state,
         .self = &first,
     };
 
-    if (client_run(&call, e) < 0) {
-        node_state_free(first.state);
+    if (client_run(&call, e) < 0 && !first.state)
         return err_wrap(e, "ask carved");
-    }
     if (first.result < 0)
         return err_set(e, -first.result, "%s", first.error.msg);
-    v->state = first.state;
-    v->inventory = first.state->inventory;
+    *out = first.state;
+    return 0;
+}
+
+static int read_carved(struct view *v, const struct options *o, struct err *e)
+{
+    int r = view_state(&v->state, o->socket, e);
+
+    if (r < 0)
+        return r;
+    v->inventory = v->state->inventory;
     if (!v->inventory)
         return err_set(e, ENODEV, "carved cannot read the hardware: %s",
                        *v->state->driver_error ? v->state->driver_error : "not yet");

@@ -21,6 +21,9 @@ struct view {
 /* "none", "off" or "on". */
 const char *view_mig_name(enum gpu_mig mig);
 
+/* What carved, which listens there, says now; without an inventory if it has none so far. */
+int view_state(struct node_state **out, const char *socket, struct err *e);
+
 int view_open(struct view *out, const struct options *o, struct err *e);
 void view_close(struct view *v);
 

@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """`carve` against a real carved on the emulated node; the machinery is that of tests/agent."""
-import concurrent.futures
 import importlib.util
 import json
 import pathlib
 import subprocess
 import sys
-import threading
 
-import grpc
 import pytest
 
 AGENT = pathlib.Path(__file__).resolve().parents[1] / "agent"
@@ -19,15 +16,12 @@ fixtures = importlib.util.module_from_spec(_spec)
 sys.modules["node_fixtures"] = fixtures
 _spec.loader.exec_module(fixtures)
 
-import protos  # noqa: E402  pylint: disable=wrong-import-position
-
 BUILD = fixtures.BUILD
-PODS = protos.load("podresources")
 wait_for = fixtures.wait_for
 
 # The fixtures that the tests here name.
 folder, emulated_node, node = fixtures.folder, fixtures.emulated_node, fixtures.node
-kubelet, any_carved = fixtures.kubelet, fixtures.carved
+kubelet, pods, any_carved = fixtures.kubelet, fixtures.pods, fixtures.carved
 
 
 @pytest.fixture
@@ -84,42 +78,6 @@ class Carve:
 @pytest.fixture
 def carve(node):
     return Carve(node)
-
-
-class Pods:
-    """The kubelet's pod resources: `held` is [(namespace, pod, container, resource, [id])]."""
-
-    def __init__(self, socket):
-        self.held = []
-        self.broken = False
-        self.told = 0
-        self.may_end = threading.Event()  # between the answer's message and its end
-        self.may_end.set()
-        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
-        self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(
-            "v1.PodResourcesLister", {"List": grpc.unary_stream_rpc_method_handler(
-                self._list, response_serializer=lambda m: m.SerializeToString())}),))
-        self.server.add_insecure_port(f"unix:{socket}")
-        self.server.start()
-
-    def _list(self, _request, context):
-        if self.broken:
-            context.abort(grpc.StatusCode.INTERNAL, "checkpoint is broken")
-        answer = PODS.ListPodResourcesResponse()
-        for namespace, pod, container, resource, ids in self.held:
-            entry = answer.pod_resources.add(name=pod, namespace=namespace)
-            entry.containers.add(name=container).devices.add(resource_name=resource,
-                                                             device_ids=ids)
-        yield answer
-        self.told += 1
-        self.may_end.wait(20)
-
-
-@pytest.fixture
-def pods(node):
-    made = Pods(node.folder / "pods.sock")
-    yield made
-    made.server.stop(None).wait(10)
 
 
 def calls(node, gpu=0):

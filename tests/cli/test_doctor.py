@@ -405,9 +405,11 @@ def test_server_away(tmp_path):
     assert done.returncode == 2 and "'d'" in done.stderr
 
 
-def test_manual_and_help_agree():
+@pytest.mark.parametrize("verb", ["cluster", "node"])
+def test_manual_and_help_agree(verb):
     page = (pathlib.Path(__file__).resolve().parents[2] / "man/carve-doctor.1.scd").read_text(encoding="utf-8")
-    shown = subprocess.run([BUILD / "src/cli/carve", "doctor", "cluster", "--help"], text=True, capture_output=True,
+    page = page.split(f"Options of *carve doctor {verb}*:")[1].split("Exit status:")[0]
+    shown = subprocess.run([BUILD / "src/cli/carve", "doctor", verb, "--help"], text=True, capture_output=True,
                            check=True).stdout
     options = set(re.findall(r"--([a-z-]+)", shown)) - {"help", "usage", "version"}
     assert options == set(re.findall(r"\*--([a-z-]+)\*", page))

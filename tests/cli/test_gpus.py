@@ -223,3 +223,17 @@ def test_the_manual_has_no_option_more(carve):
         page = (MAN / f"carve-{name}.1.scd").read_text(encoding="utf-8")
         described = re.findall(r"\*(--[a-z-]+)\*", page)
         assert described and all(option in told for option in described)
+
+
+def test_lists_faults(carve, carved, node):
+    run = carved()
+    run.wait_log("watching for events")
+    assert carve.json("gpus")["faults"] == []
+    node.emulator("xid", 3, 79)
+    node.emulator("xid", 4, 94)
+    wait_for(lambda: len(run.state().faults) == 2, "two faults")
+    first, second = carve.json("gpus")["faults"]
+    assert (first["gpu"], first["xid"], first["needs"], first["slices"]) == (3, 79, "reboot", 1)
+    assert second["needs"] == "nothing" and second["gi"] is None and second["cause"] and second["cure"]
+    table = carve("gpus")
+    assert "FAULT" in table and "fallen off the bus" in table and "reboot" in table
