@@ -168,7 +168,10 @@ static void count_held(const struct kubelet *k, size_t *out)
             *out += k->resources[i]->devices[j].pod[0] != '\0';
 }
 
-/* One row for every held device, as a pod with one container each; the reader merges nothing. */
+/*
+ * One row for every held device, as a pod with one container each; the reader merges nothing. And
+ * the pod that carved runs in on a node: a real kubelet also lists those without devices.
+ */
 static void list_pods(void *self, struct grpc_call *call, const uint8_t *message, size_t size)
 {
     struct row {
@@ -179,6 +182,7 @@ static void list_pods(void *self, struct grpc_call *call, const uint8_t *message
     };
     struct kubelet *k = self;
     size_t count = 0, at = 0;
+    Podresources__PodResources carve = PODRESOURCES__POD_RESOURCES__INIT;
     OWN(buf_done) struct buf out;
 
     (void)message;
@@ -189,10 +193,14 @@ static void list_pods(void *self, struct grpc_call *call, const uint8_t *message
     Podresources__ListPodResourcesResponse answer = PODRESOURCES__LIST_POD_RESOURCES_RESPONSE__INIT;
 
     buf_init(&out, GRPC_MAX_MESSAGE);
+    carve.name = (char *)"carve";
+    carve.namespace_ = (char *)"demo";
+    if (pods)
+        pods[at++] = &carve;
     for (size_t i = 0; rows && pods && i < k->n_resources; i++) {
         for (size_t j = 0; j < k->resources[i]->n_devices; j++) {
             struct device *device = &k->resources[i]->devices[j];
-            struct row *row = &rows[at];
+            struct row *row = &rows[at - 1];
 
             if (device->pod[0] == '\0')
                 continue;
