@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real Kubernetes with one node whose GPUs are the emulated p4d.24xlarge, and carved on it."""
+import contextlib
 import json
 import os
 import pathlib
@@ -10,6 +11,8 @@ import tempfile
 import time
 
 import pytest
+
+import chart as charts
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ["CARVE_BUILD"])
@@ -37,7 +40,10 @@ class Cluster:
         return subprocess.run([HERE / "cluster", *words], check=True, text=True, **options)
 
     def on_node(self, *words):
-        return [str(HERE / "cluster"), "on", str(self.folder), NODE, *map(str, words)]
+        return self.run_on(NODE, *words)
+
+    def run_on(self, node, *words):
+        return [str(HERE / "cluster"), "on", str(self.folder), node, *map(str, words)]
 
     def kubectl(self, *words, stdin=None):
         done = subprocess.run([HERE / "cluster", "exec", self.folder, "kubectl", *words], text=True,
@@ -139,19 +145,24 @@ class Carved:
         return dict(pairs)
 
 
+def make_busybox(cluster, folder):
+    """The image that test pods use."""
+    image = folder / "busybox"
+    (image / "bin").mkdir(parents=True)
+    (image / "tmp").mkdir()
+    shutil.copy("/bin/busybox", image / "bin/busybox")
+    for name in ("sh", "sleep", "ls", "cat", "env", "sort"):
+        (image / "bin" / name).symlink_to("busybox")
+    cluster.run("image", cluster.folder, "busybox", image, stdout=subprocess.DEVNULL)
+
+
 @pytest.fixture(scope="session")
 def cluster():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="carve-cluster-"))
     made = Cluster(folder / "cluster")
     try:
         made.run("up", made.folder, NODE, stdout=subprocess.DEVNULL)
-        image = folder / "busybox"
-        (image / "bin").mkdir(parents=True)
-        (image / "tmp").mkdir()
-        shutil.copy("/bin/busybox", image / "bin/busybox")
-        for name in ("sh", "sleep", "ls", "cat", "env", "sort"):
-            (image / "bin" / name).symlink_to("busybox")
-        made.run("image", made.folder, "busybox", image, stdout=subprocess.DEVNULL)
+        make_busybox(made, folder)
         yield made
     finally:
         made.run("down", made.folder)
@@ -179,3 +190,45 @@ def clean(cluster, node):
     cluster.clear()
     yield
     cluster.clear()
+
+
+@pytest.fixture(scope="session")
+def chart_node(cluster):
+    """A second node, for the chart, which nobody else's carved serves."""
+    for tag in ("1", "2"):
+        archive = cluster.folder.parent / f"carve-{tag}.tar"
+        charts.make_image(archive, tag)
+        cluster.run("load", cluster.folder, f"carve-{tag}", archive, stdout=subprocess.DEVNULL)
+    yield charts.add_node(cluster)
+    cluster.run("node-down", cluster.folder, charts.NODE)
+    cluster.kubectl("delete", "node", charts.NODE)
+
+
+@contextlib.contextmanager
+def chart_on(cluster, node, folder):
+    """The chart, to be installed; afterwards it is gone again."""
+    made = charts.Chart(cluster, charts.Machine(cluster, node, folder), folder)
+    try:
+        yield made
+    finally:
+        print(made.last_words())
+        cluster.kubectl("delete", "pods,deployments", "--all", "--grace-period=0", "--force")
+        made.helm("uninstall", charts.RELEASE, "--namespace", charts.NAMESPACE, "--wait", "--ignore-not-found",
+                  "--timeout", "90s", check=False)
+        made.helm("uninstall", charts.RELEASE, "--namespace", charts.NAMESPACE, "--no-hooks", "--ignore-not-found",
+                  check=False)
+
+
+@pytest.fixture
+def chart(cluster, chart_node, tmp_path):
+    with chart_on(cluster, chart_node, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def node_features(cluster):
+    """NodeFeature, as where Node Feature Discovery is installed; nobody acts on it here."""
+    cluster.apply(charts.NODE_FEATURES)
+    cluster.kubectl("wait", "--for=condition=Established", f"crd/{charts.FEATURES}", "--timeout=30s")
+    yield charts.FEATURES
+    cluster.kubectl("delete", "crd", charts.FEATURES)
