@@ -38,6 +38,13 @@ class Machine:
         self.env = dict(os.environ, LD_LIBRARY_PATH=":".join(filter(None, libraries)),
                         CARVE_SOCKET=str(self.folder / "no.sock"))
         self.arguments = []
+        self.roots = []
+
+    def doctor(self, *words):
+        """`carve doctor node`: exit code, and what it prints."""
+        done = subprocess.run([str(self.bin / "carve"), "doctor", "node", *words, *map(str, self.roots)],
+                              env=self.env, text=True, capture_output=True, timeout=300, check=False)
+        return done.returncode, done.stdout + done.stderr
 
     def carve(self, *words):
         return json.loads(text_of(self.bin / "carve", *words, "-o", "json", env=self.env))
@@ -75,6 +82,7 @@ class EmulatedMachine(Machine):
         self.library = emulator / "libnvidia-ml.so.1"
         self.arguments = ["--nvidia-driver-root", tree / "driver", "--dev-root", tree,
                           "--proc-root", tree / "proc", "--sysfs-root", tree / "sys"]
+        self.roots = ["--driver-root", tree / "driver", "--host-root", tree, *self.arguments[2:]]
 
     def gpus(self):
         nvml = ctypes.CDLL(str(self.library))
