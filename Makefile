@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The short way to everything; meson does the work. Missing Debian packages are installed first
 # (as root, or through sudo), which each target says.
-.PHONY: all demo test test-cluster bench check fuzz install clean
+.PHONY: all demo test test-cluster bench check fuzz install image chart clean
 .DELETE_ON_ERROR:
 
 RELEASE := build/release
@@ -11,6 +11,8 @@ VENV := build/venv
 PYTHON := /usr/bin/python3
 PREFIX ?= /usr/local
 MESON_FLAGS ?=
+VERSION := $(shell sed -n "s/^  version: '\(.*\)',/\1/p" meson.build)
+IMAGE ?= carve.dev/carve:$(VERSION)
 
 all: $(RELEASE)/build.ninja
 	@echo "Building in $(RELEASE)"
@@ -66,6 +68,15 @@ fuzz:
 
 install: all
 	@meson install -C $(RELEASE) --no-rebuild
+
+# An OCI image in a tar, for `skopeo copy oci-archive:build/carve-oci.tar docker://…`, `crane push`
+# or `ctr images import`; needs neither a container engine nor a registry.
+image: all
+	@deploy/image --build $(RELEASE) --out build/carve-oci.tar --version $(VERSION) --name $(IMAGE)
+
+chart:
+	@mkdir -p build
+	tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C deploy/chart -cf - carve | gzip -9n >build/carve-$(VERSION).tgz
 
 clean:
 	rm -rf build
