@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real kubelet and slices that the configuration drops while pods hold them: pods run on, nobody
 else gets them, and they go with their pods; over restarts of kubelet, carved and container."""
+import subprocess
+
 import pytest
 
 from conftest import NODE, wait_for
@@ -75,19 +77,21 @@ def test_dropped_under_running_pods(cluster, node):
 def test_a_container_that_restarts_keeps_its_dropped_slice(cluster, node):
     node.configure(time_slicing(4))
     cluster.wait_allocatable({GPU: 32})
-    often = pod("often", GPU, command="test -e /dev/nvidiactl && sleep 3; exit 1")
+    often = pod("often", GPU, command="exec sleep 1000000")
     often["spec"]["restartPolicy"] = "Always"
     cluster.apply(often, *(pod(f"held-{n}", GPU, 4) for n in range(7)))
     running(cluster, 8)
     node.configure(RENAMED)
     wait_amounts(cluster, 29, 0)
 
-    def restarts():
-        return cluster.get("pod", "often")["status"]["containerStatuses"][0]["restartCount"]
+    def container():
+        return cluster.get("pod", "often")["status"]["containerStatuses"][0]
 
-    first = restarts()
-    wait_for("a restart", lambda: restarts() > first + 1, 120)
-    assert cluster.get("pod", "often")["status"]["containerStatuses"][0]["lastState"]["terminated"]["exitCode"] == 1
+    first = container()["containerID"].removeprefix("containerd://")
+    subprocess.run(cluster.on_node("ctr", "-n", "k8s.io", "tasks", "kill", "-s", "SIGKILL", first), check=True)
+    wait_for("a restart", lambda: container()["restartCount"] == 1 and "running" in container()["state"], 120)
+    assert first not in container()["containerID"]
+    assert "/dev/nvidiactl" in cluster.kubectl("exec", "often", "--", "ls", "/dev/nvidiactl")
 
 
 def test_whole_gpus_become_shared_as_they_are_released(cluster, node):
