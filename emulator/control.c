@@ -42,7 +42,7 @@ int control_gpu(const struct control *c, const char *text, unsigned *out, struct
                    c->node->n_gpus);
 }
 
-static int number(const char *text, uint64_t max, uint64_t *out, struct err *e)
+int control_number(const char *text, uint64_t max, uint64_t *out, struct err *e)
 {
     return text_uint(out, text, max) ? 0 : err_set(e, EINVAL, "not a number: '%s'", text);
 }
@@ -55,7 +55,7 @@ static int on_off(const char *text, bool *out, struct err *e)
     return 0;
 }
 
-static uint32_t instance_or_none(int64_t id)
+uint32_t control_instance(int64_t id)
 {
     return id < 0 ? NVML_NO_INSTANCE : (uint32_t)id;
 }
@@ -65,11 +65,11 @@ static int run_xid(struct control *c, struct err *e)
     unsigned gpu = 0;
     uint64_t code;
 
-    if (control_gpu(c, c->args[0], &gpu, e) < 0 || number(c->args[1], 9999, &code, e) < 0)
+    if (control_gpu(c, c->args[0], &gpu, e) < 0 || control_number(c->args[1], 9999, &code, e) < 0)
         return -EINVAL;
     state_lock(&c->map);
-    state_event(c->map.at, gpu, NVML_EVENT_XID, code, instance_or_none(c->gi),
-                instance_or_none(c->ci));
+    state_event(c->map.at, gpu, NVML_EVENT_XID, code, control_instance(c->gi),
+                control_instance(c->ci));
     state_unlock(&c->map);
     return 0;
 }
@@ -182,67 +182,6 @@ static int run_clear(struct control *c, struct err *e)
     return 0;
 }
 
-static struct state_process *find_process(struct state_gpu *s, bool used, uint32_t pid)
-{
-    for (unsigned i = 0; i < STATE_PROCESSES; i++) {
-        struct state_process *p = &s->processes[i];
-
-        if (!used && !p->used)
-            return p;
-        if (used && p->used && p->pid == pid)
-            return p;
-    }
-    return NULL;
-}
-
-static int add_process(struct control *c, unsigned gpu, uint32_t pid, struct err *e)
-{
-    struct state_gpu *s = &c->map.at->gpus[gpu];
-    struct state_process *p = find_process(s, false, 0);
-    uint32_t gi = instance_or_none(c->gi), ci = instance_or_none(c->ci);
-
-    if (!p)
-        return err_set(e, ENOSPC, "GPU %u has %d processes already", gpu, STATE_PROCESSES);
-    if ((gi != NVML_NO_INSTANCE || ci != NVML_NO_INSTANCE) &&
-        (gi >= STATE_INSTANCES || !s->gi[gi].used || ci >= STATE_COMPUTES ||
-         !s->gi[gi].ci[ci].used))
-        return err_set(e, EINVAL, "GPU %u has no such instance (give both --gi and --ci)", gpu);
-    memset(p, 0, sizeof *p);
-    p->pid = pid;
-    p->gi = gi;
-    p->ci = ci;
-    p->mem_bytes = (uint64_t)c->mem_bytes;
-    (void)TEXT_COPY(p->name, c->name ? c->name : "");
-    __atomic_store_n(&p->used, 1, __ATOMIC_RELEASE);
-    return 0;
-}
-
-static int run_process(struct control *c, struct err *e)
-{
-    unsigned gpu = 0;
-    uint64_t pid;
-    int rc = 0;
-    bool add = strcmp(c->args[0], "add") == 0;
-
-    if (!add && strcmp(c->args[0], "remove") != 0)
-        return err_set(e, EINVAL, "'process add' or 'process remove', not '%s'", c->args[0]);
-    if (control_gpu(c, c->args[1], &gpu, e) < 0 || number(c->args[2], INT32_MAX, &pid, e) < 0)
-        return -EINVAL;
-    state_lock(&c->map);
-    if (add) {
-        rc = add_process(c, gpu, (uint32_t)pid, e);
-    } else {
-        struct state_process *p = find_process(&c->map.at->gpus[gpu], true, (uint32_t)pid);
-
-        if (p)
-            __atomic_store_n(&p->used, 0, __ATOMIC_RELEASE);
-        else
-            rc = err_set(e, ENOENT, "no process %" PRIu64 " on GPU %u", pid, gpu);
-    }
-    state_unlock(&c->map);
-    return rc;
-}
-
 static int run_hang(struct control *c, struct err *e)
 {
     bool on;
@@ -290,7 +229,7 @@ static int run_delay(struct control *c, struct err *e)
     unsigned i = 0;
     int rc = 0;
 
-    if (number(c->args[1], 3600000, &wait_ms, e) < 0)
+    if (control_number(c->args[1], 3600000, &wait_ms, e) < 0)
         return -EINVAL;
     state_lock(&c->map);
     while (i < s->n_delays && i < STATE_DELAYS && strcmp(s->delays[i].call, c->args[0]) != 0)
@@ -355,7 +294,7 @@ static const struct verb verbs[] = {
     {"reset", "GPU|all", "a pending MIG mode takes force", 1, 1, run_reset},
     {"reboot", "", "the machine restarts", 0, 0, run_reboot},
     {"clear", "", "a machine just installed", 0, 0, run_clear},
-    {"process", "add|remove GPU PID", "a process on the GPU", 3, 3, run_process},
+    {"process", "add|remove GPU PID", "a process on the GPU", 3, 3, control_process},
     {"hang", "on|off", "every NVML call blocks until off", 1, 1, run_hang},
     {"unload", "on|off", "every NVML call says that the driver is not loaded", 1, 1, run_unload},
     {"recovery", "GPU ACTION", "what the driver asks for", 2, 2, run_recovery},

@@ -29,4 +29,13 @@ int control_calls(struct control *c, struct err *e);
 /* The GPU that an argument names by index or UUID. */
 int control_gpu(const struct control *c, const char *text, unsigned *out, struct err *e);
 
+/* A whole number of at most max; -EINVAL. */
+int control_number(const char *text, uint64_t max, uint64_t *out, struct err *e);
+
+/* NVML's id of an instance; a negative one is none. */
+uint32_t control_instance(int64_t id);
+
+/* The verb `process`: -ENOSPC the GPU has no room for more, -ENOENT no such process, -EINVAL. */
+int control_process(struct control *c, struct err *e);
+
 #endif
