@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/utf8.h"
 #include "config/yaml.h"
+#include "config/yaml_at.h"
 
 enum { CONNECT_S = 10 };
 
@@ -61,6 +62,13 @@ static bool set_identity(CURL *curl, const struct access *a)
     return r == CURLE_OK;
 }
 
+/* No proxy, whatever the environment says. */
+static bool set_plain(CURL *curl)
+{
+    return curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http") == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_PROXY, "") == CURLE_OK;
+}
+
 /* As Go does: a SOCKS proxy resolves names itself, and NO_PROXY is not for a proxy named here. */
 static bool set_proxy(CURL *curl, const char *proxy)
 {
@@ -91,13 +99,14 @@ static bool set_manners(const struct connection *c, CURL *curl, char *words)
 
 int connection_prepare(const struct connection *c, CURL *curl, char *words, struct err *e)
 {
-    if (set_manners(c, curl, words) && set_trust(curl, c->access) && set_identity(curl, c->access))
+    if (!set_manners(c, curl, words))
+        return err_set(e, EINVAL, "libcurl refuses the settings of a request");
+    if (c->plain ? set_plain(curl) : set_trust(curl, c->access) && set_identity(curl, c->access))
         return 0;
     return err_set(e, EINVAL, "libcurl refuses the settings of this kubeconfig");
 }
 
-/* "NAME: VALUE"; nothing for no value. */
-static int add_header(struct curl_slist **list, const char *name, const char *value, struct err *e)
+int connection_header(struct curl_slist **list, const char *name, const char *value, struct err *e)
 {
     OWN_MEM char *line = NULL;
     struct curl_slist *longer;
@@ -105,7 +114,7 @@ static int add_header(struct curl_slist **list, const char *name, const char *va
     if (!value)
         return 0;
     if (strpbrk(value, "\r\n"))
-        return err_set(e, EINVAL, "the %s of this kubeconfig has more than one line", name);
+        return err_set(e, EINVAL, "the value of header %s has more than one line", name);
     if (asprintf(&line, "%s: %s", name, value) < 0) {
         line = NULL;
         return err_memory(e);
@@ -127,15 +136,15 @@ static int add_identity(struct curl_slist **list, const struct access *who, stru
         bearer = NULL;
         return err_memory(e);
     }
-    r = add_header(list, "Authorization", bearer, e);
+    r = connection_header(list, "Authorization", bearer, e);
     if (bearer)
         explicit_bzero(bearer, strlen(bearer));
     if (r == 0)
-        r = add_header(list, "Impersonate-User", who->as, e);
+        r = connection_header(list, "Impersonate-User", who->as, e);
     if (r == 0)
-        r = add_header(list, "Impersonate-Uid", who->as_uid, e);
+        r = connection_header(list, "Impersonate-Uid", who->as_uid, e);
     for (size_t i = 0; r == 0 && i < who->n_groups; i++)
-        r = add_header(list, "Impersonate-Group", who->as_groups[i], e);
+        r = connection_header(list, "Impersonate-Group", who->as_groups[i], e);
     return r;
 }
 
@@ -143,12 +152,12 @@ int connection_headers(struct curl_slist **out, const struct connection *c,
                        const char *content_type, struct err *e)
 {
     struct curl_slist *list = NULL;
-    int r = add_header(&list, "Accept", "application/json", e);
+    int r = connection_header(&list, "Accept", c->plain ? NULL : "application/json", e);
 
     if (r == 0)
-        r = add_header(&list, "Content-Type", content_type, e);
+        r = connection_header(&list, "Content-Type", content_type, e);
     if (r == 0)
-        r = add_header(&list, "Host", c->host, e);
+        r = connection_header(&list, "Host", c->host, e);
     if (r == 0)
         r = add_identity(&list, c->access, e);
     if (r < 0) {
@@ -205,22 +214,41 @@ static int set_server(struct connection *c, struct err *e)
     return 0;
 }
 
+/* Out of what is known of the server. */
+static int finish(struct connection *out, struct connection *c, struct err *e)
+{
+    int r = set_server(c, e);
+
+    if (r < 0)
+        return r;
+    /* Only one thread ever makes libcurl ready here. */
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return err_set(e, EIO, "libcurl cannot be made ready");
+    *out = *c;
+    *c = (struct connection){0};
+    return 0;
+}
+
 int connection_open(struct connection *out, const char *kubeconfig, const char *context,
                     struct err *e)
 {
     OWN(connection_done) struct connection c = {0};
     int r = access_read(&c.access, kubeconfig, context, e);
 
-    if (r == 0)
-        r = set_server(&c, e);
-    if (r < 0)
-        return r;
-    /* Only one thread ever makes libcurl ready here. */
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return err_set(e, EIO, "libcurl cannot be made ready");
-    *out = c;
-    c = (struct connection){0};
-    return 0;
+    return r < 0 ? r : finish(out, &c, e);
+}
+
+int connection_open_plain(struct connection *out, const char *endpoint, struct err *e)
+{
+    OWN(connection_done) struct connection c = {.plain = true};
+
+    c.access = calloc(1, sizeof *c.access);
+    if (!c.access)
+        return err_memory(e);
+    c.access->server = strdup(endpoint);
+    if (!c.access->server)
+        return err_memory(e);
+    return finish(out, &c, e);
 }
 
 void connection_done(struct connection *c)
@@ -251,7 +279,7 @@ static int errno_of(long status)
 /* The first cause's words, such as which disruption budget says no; NULL if there is none. */
 static const char *cause(const struct yaml_node *status)
 {
-    const struct yaml_node *causes = member_of(member_of(status, "details"), "causes");
+    const struct yaml_node *causes = yaml_at(status, "details", "causes", NULL);
 
     if (!causes || causes->kind != YAML_LIST || causes->count == 0)
         return NULL;

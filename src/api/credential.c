@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "config/yaml.h"
+#include "config/yaml_at.h"
 
 enum {
     WORDS_MAX = 128,
@@ -43,7 +44,7 @@ static void start_done(struct start *s)
 
 static int set_words(struct start *s, char *command, const struct yaml_node *exec, struct err *e)
 {
-    const struct yaml_node *args = member_of(exec, "args");
+    const struct yaml_node *args = yaml_at(exec, "args", NULL);
 
     s->words[0] = command;
     for (size_t i = 0; args && args->kind == YAML_LIST && i < args->count; i++) {
@@ -116,7 +117,7 @@ static int set_info(struct start *s, const struct yaml_node *exec, struct err *e
 /* Ours, then the user's `env`, then KUBERNETES_EXEC_INFO; the later ones count. */
 static int set_environment(struct start *s, const struct yaml_node *exec, struct err *e)
 {
-    const struct yaml_node *list = member_of(exec, "env");
+    const struct yaml_node *list = yaml_at(exec, "env", NULL);
     int r = 0;
 
     for (char **from = environ; r == 0 && *from; from++)
@@ -205,7 +206,7 @@ static int take(struct access *out, const struct buf *printed, const char *comma
 
     if (r < 0)
         return err_wrap(e, "credential program");
-    status = member_of(doc->root, "status");
+    status = yaml_at(doc->root, "status", NULL);
     if (!member_text(status, "token") && !member_text(status, "clientCertificateData"))
         return err_set(e, EPERM, "credential program '%s' gave neither token nor certificate",
                        command);

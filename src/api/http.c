@@ -417,28 +417,42 @@ unsigned http_retry_after_ms(const struct http_request *r)
     return (unsigned)wait_s * 1000;
 }
 
-int http_open(struct http **out, uv_loop_t *loop, const char *kubeconfig, const char *context,
-              struct err *e)
+/* Takes the connection over, if all goes well. */
+static int open_on(struct http **out, uv_loop_t *loop, struct connection *c, struct err *e)
 {
     OWN_MEM struct http *h = calloc(1, sizeof *h);
     int r;
 
     if (!h)
         return err_memory(e);
-    r = connection_open(&h->connection, kubeconfig, context, e);
+    r = transfers_open(&h->transfers, loop, on_turn, h, e);
     if (r < 0)
         return r;
-    r = transfers_open(&h->transfers, loop, on_turn, h, e);
-    if (r < 0) {
-        connection_done(&h->connection);
-        return r;
-    }
+    h->connection = *c;
+    *c = (struct connection){0};
     h->loop = loop;
     h->token_ms = uv_now(loop);
     (void)uv_timer_init(loop, &h->watchdog);
     h->watchdog.data = h;
     *out = TAKE(h);
     return 0;
+}
+
+int http_open(struct http **out, uv_loop_t *loop, const char *kubeconfig, const char *context,
+              struct err *e)
+{
+    OWN(connection_done) struct connection c = {0};
+    int r = connection_open(&c, kubeconfig, context, e);
+
+    return r < 0 ? r : open_on(out, loop, &c, e);
+}
+
+int http_open_plain(struct http **out, uv_loop_t *loop, const char *endpoint, struct err *e)
+{
+    OWN(connection_done) struct connection c = {0};
+    int r = connection_open_plain(&c, endpoint, e);
+
+    return r < 0 ? r : open_on(out, loop, &c, e);
 }
 
 /* Never inside libcurl, as http_close() may have been. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests to one API server on a libuv loop, over libcurl: nothing blocks. Connections are kept
- * and shared; one on which an answer does not come in time is ended with all that is on it, so that
- * nothing waits behind it again. A token that lies in a file (a pod's) is read anew before each
- * request that comes a minute or more after the last reading, and at once after an answer 401.
+ * Requests to one API server (or one plain HTTP server) on a libuv loop, over libcurl: nothing
+ * blocks. Connections are kept and shared; one on which an answer does not come in time is ended
+ * with all that is on it, so that nothing waits behind it again. A token that lies in a file (a
+ * pod's) is read anew before each request that comes a minute or more after the last reading, and
+ * at once after an answer 401.
  * The program ignores SIGPIPE.
  */
 #ifndef API_HTTP_H
@@ -23,6 +24,13 @@ struct http_request;
 /* From where api_open() takes it. */
 int http_open(struct http **out, uv_loop_t *loop, const char *kubeconfig, const char *context,
               struct err *e);
+
+/*
+ * To a plain HTTP server instead, "http://169.254.169.254": no identity, no proxy, no TLS. Refusals
+ * are told as below.
+ */
+int http_open_plain(struct http **out, uv_loop_t *loop, const char *endpoint, struct err *e);
+
 /* Gives up what is under way, without callbacks; frees itself when the loop has let its handles go.
  */
 void http_close(struct http *h);
@@ -53,10 +61,15 @@ typedef int http_data(void *self, const char *data, size_t size, struct err *e);
  */
 typedef void http_done(void *self, int r, const struct err *e);
 
+struct http_header {
+    const char *name, *value;
+};
+
 /* Copied by http_send(). 64 may be under way at a time; more are -EBUSY. */
 struct http_question {
-    const char *method; /* "GET", "POST", "PATCH", "DELETE" */
-    const char *path;   /* "/api/v1/nodes/a", with a query where there is one */
+    const char *method;               /* "GET", "POST", "PUT", "PATCH", "DELETE" */
+    const char *path;                 /* "/api/v1/nodes/a", with a query where there is one */
+    const struct http_header *header; /* one more than all requests have; NULL: none */
     enum http_content content;
     const char *body; /* NULL: none */
     size_t size;

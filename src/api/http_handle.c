@@ -106,6 +106,8 @@ int http_handle_open(struct http_handle *out, const struct connection *c,
     r = connection_prepare(c, out->curl, out->words, e);
     if (r == 0)
         r = connection_headers(&out->headers, c, q->body ? content_type(q->content) : NULL, e);
+    if (r == 0 && q->header)
+        r = connection_header(&out->headers, q->header->name, q->header->value, e);
     if (r < 0)
         return r;
     if (set_address(out->curl, c, q) && set_body(out, q) && set_manners(out->curl) &&

@@ -11,6 +11,7 @@
 #include "api/member.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "config/yaml_at.h"
 
 enum { FILE_MAX_BYTES = 1 << 20, GROUPS_MAX = 64 };
 
@@ -51,14 +52,14 @@ static int find(struct entry *out, const struct kubeconfig *k, const char *list,
                 const char *name, struct err *e)
 {
     for (size_t i = 0; i < k->n_files; i++) {
-        const struct yaml_node *items = member_of(k->files[i]->root, list);
+        const struct yaml_node *items = yaml_at(k->files[i]->root, list, NULL);
 
         for (size_t n = 0; items && items->kind == YAML_LIST && n < items->count; n++) {
             const char *its_name = member_text(items->items[n], "name");
 
             if (!its_name || strcmp(its_name, name) != 0)
                 continue;
-            *out = (struct entry){member_of(items->items[n], member), k->files[i]->file};
+            *out = (struct entry){yaml_at(items->items[n], member, NULL), k->files[i]->file};
             return 0;
         }
     }
@@ -147,7 +148,7 @@ static int take_token_file(struct access *out, const struct entry *user, struct 
 /* Whom the user acts as: without it the answers would be those of somebody else. */
 static int take_impersonation(struct access *out, const struct entry *user, struct err *e)
 {
-    const struct yaml_node *groups = member_of(user->value, "as-groups");
+    const struct yaml_node *groups = yaml_at(user->value, "as-groups", NULL);
     int r = copy(&out->as, member_text(user->value, "as"), e);
 
     if (r == 0)
@@ -168,9 +169,9 @@ static int take_impersonation(struct access *out, const struct entry *user, stru
 /* What kubectl knows beside and carve does not must not quietly become another user. */
 static int refuse_unknown(const struct access *out, const struct entry *user, struct err *e)
 {
-    const char *provider = member_text(member_of(user->value, "auth-provider"), "name");
+    const char *provider = member_text(yaml_at(user->value, "auth-provider", NULL), "name");
 
-    if (member_of(user->value, "as-user-extra"))
+    if (yaml_at(user->value, "as-user-extra", NULL))
         return err_set(e, ENOTSUP, "%s: as-user-extra of a user is not supported", user->file);
     if (provider && !out->token && !out->certificate && !out->certificate_file)
         return err_set(e, ENOTSUP, "%s: auth-provider '%s' is not supported: use its exec program",
@@ -180,7 +181,7 @@ static int refuse_unknown(const struct access *out, const struct entry *user, st
 
 static int take_user(struct access *out, const struct entry *user, struct err *e)
 {
-    const struct yaml_node *exec = member_of(user->value, "exec");
+    const struct yaml_node *exec = yaml_at(user->value, "exec", NULL);
     OWN_MEM char *folder = NULL;
     int r = copy(&out->token, member_text(user->value, "token"), e);
 

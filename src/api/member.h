@@ -5,10 +5,7 @@
 
 struct yaml_node;
 
-/* NULL where there is none, or no map. */
-const struct yaml_node *member_of(const struct yaml_node *map, const char *key);
-
-/* Its text, where it says something; else NULL. */
+/* A member's text, where it says something; else NULL. */
 const char *member_text(const struct yaml_node *map, const char *key);
 
 #endif

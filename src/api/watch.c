@@ -20,6 +20,7 @@
 #include "api/objects.h"
 #include "base/err.h"
 #include "base/utf8.h"
+#include "config/yaml_at.h"
 
 enum {
     PAGE = 500,
@@ -106,7 +107,7 @@ static void fail(struct watch *w, int code, const struct err *e, unsigned least_
 static int put(struct watch *w, struct yaml_doc *object, struct err *e)
 {
     OWN(yaml_doc_freep) struct yaml_doc *mine = object;
-    const struct yaml_node *meta = member_of(mine->root, "metadata");
+    const struct yaml_node *meta = yaml_at(mine->root, "metadata", NULL);
     const char *name = member_text(meta, "name"), *space = member_text(meta, "namespace");
     int r;
 
@@ -136,7 +137,7 @@ static int refused(const struct watch *w, const struct yaml_doc *status, struct 
 static int act(struct watch *w, const char *type, struct yaml_doc *object, struct err *e)
 {
     OWN(yaml_doc_freep) struct yaml_doc *mine = object;
-    const struct yaml_node *meta = member_of(mine->root, "metadata");
+    const struct yaml_node *meta = yaml_at(mine->root, "metadata", NULL);
     const char *name = member_text(meta, "name"), *space = member_text(meta, "namespace");
 
     if (strcmp(type, "BOOKMARK") == 0)
@@ -155,7 +156,7 @@ static int act(struct watch *w, const char *type, struct yaml_doc *object, struc
 static int take_event(struct watch *w, const char *type, struct yaml_doc *object, struct err *e)
 {
     OWN(yaml_doc_freep) struct yaml_doc *mine = object;
-    const char *text = member_text(member_of(mine->root, "metadata"), "resourceVersion");
+    const char *text = member_text(yaml_at(mine->root, "metadata", NULL), "resourceVersion");
     OWN_MEM char *version = text ? strdup(text) : NULL;
     int r;
 

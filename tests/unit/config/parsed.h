@@ -3,6 +3,8 @@
 #ifndef TESTS_UNIT_CONFIG_PARSED_H
 #define TESTS_UNIT_CONFIG_PARSED_H
 
+#include "test.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -38,6 +40,21 @@ static inline const struct findings_item *parsed_find(const struct findings *f, 
         if (strstr(f->items[i].text, words))
             return &f->items[i];
     return NULL;
+}
+
+/* What a file means that says nothing. */
+static inline void parsed_is_default(const struct config *c)
+{
+    assert_int_equal(c->mig_strategy, CONFIG_MIG_NONE);
+    assert_true(c->fail_on_init_error);
+    assert_string_equal(c->driver_root, "/");
+    assert_null(c->dev_root);
+    assert_string_equal(c->container_driver_root, "/driver-root");
+    assert_int_equal(c->injection, CONFIG_INJECT_ENVVAR);
+    assert_int_equal(c->spread, CONFIG_DISTRIBUTED);
+    assert_int_equal(c->n_shares, 0);
+    assert_int_equal(c->n_gpu_patterns + c->n_mig_patterns, 0);
+    assert_false(c->rename_by_default || c->fail_requests_greater_than_one);
 }
 
 #endif
