@@ -27,7 +27,7 @@ enum {
 };
 
 struct grpc_request {
-    uv_timer_t timer;
+    uv_timer_t timer; /* of the whole call, or of the server's silence */
     struct wire wire;
     nghttp2_session *h2;           /* NULL: never connected */
     struct grpc_question question; /* its strings are ours, its message is in out */
@@ -36,12 +36,14 @@ struct grpc_request {
     char timeout[16]; /* as a header says it */
     struct buf in;    /* framed answer, as far as it came and was not handed on */
     unsigned http_status;
-    int status;      /* of the trailers */
-    char words[256]; /* grpc-message */
-    struct err e;    /* what went wrong on our side */
-    bool answered;   /* the server has said its last word, or the stream is gone */
-    bool over;       /* no callback any more */
-    bool in_session; /* nghttp2 is on the stack: nothing may be torn down */
+    int status;        /* of the trailers */
+    char words[256];   /* grpc-message */
+    uint64_t heard_ms; /* when a frame came last, by the loop's time */
+    bool asked;        /* by a PING, which no frame has followed */
+    struct err e;      /* what went wrong on our side */
+    bool answered;     /* the server has said its last word, or the stream is gone */
+    bool over;         /* no callback any more */
+    bool in_session;   /* nghttp2 is on the stack: nothing may be torn down */
     unsigned n_handles;
 };
 
@@ -148,6 +150,35 @@ static void ready(uv_poll_t *poll, int status, int events)
         settle(q);
 }
 
+/*
+ * A server that stands still keeps its socket open: a PING in the middle of a silence tells. What
+ * came while this process itself stood still is read first, and is a sign of life too.
+ */
+static void listen_for_life(uv_timer_t *timer)
+{
+    struct grpc_request *q = timer->data;
+    const unsigned half_ms = q->question.silence_ms / 2;
+    uint64_t quiet_ms;
+
+    ready(&q->wire.poll, 0, UV_READABLE);
+    if (q->over)
+        return;
+    quiet_ms = uv_now(timer->loop) - q->heard_ms;
+    if (quiet_ms < half_ms) {
+        (void)uv_timer_start(timer, listen_for_life, half_ms - quiet_ms, 0);
+        return;
+    }
+    if (q->asked) {
+        (void)err_set(&q->e, EHOSTDOWN, "no sign of life for %u s: it is stopped, or hangs",
+                      q->question.silence_ms / 1000);
+        settle(q);
+        return;
+    }
+    q->asked = nghttp2_submit_ping(q->h2, NGHTTP2_FLAG_NONE, NULL) == 0;
+    (void)write_on(q); /* a connection that is lost is seen where it is read */
+    (void)uv_timer_start(timer, listen_for_life, half_ms, 0);
+}
+
 static bool equals(const uint8_t *text, size_t size, const char *wanted)
 {
     return size == strlen(wanted) && memcmp(text, wanted, size) == 0;
@@ -212,6 +243,8 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
     struct grpc_request *q = user;
 
     (void)h2;
+    q->heard_ms = uv_now(q->timer.loop);
+    q->asked = false;
     if ((frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
         (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         q->answered = true;
@@ -382,8 +415,11 @@ int grpc_start(struct grpc_request **out, uv_loop_t *loop, const struct grpc_que
     q->n_handles = 1;
     r = open_wire(q);
     uv_update_time(loop); /* the time is counted from now, not from the loop's last turn */
+    q->heard_ms = uv_now(loop);
     if (r < 0 || question->timeout_ms > 0) /* an error is told from the loop, not from here */
         (void)uv_timer_start(&q->timer, time_is_up, r < 0 ? 0 : question->timeout_ms, 0);
+    else if (question->silence_ms > 0)
+        (void)uv_timer_start(&q->timer, listen_for_life, question->silence_ms / 2, 0);
     *out = TAKE(q);
     return 0;
 }

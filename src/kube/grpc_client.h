@@ -15,7 +15,8 @@ typedef void grpc_message(void *self, const uint8_t *message, size_t size);
 
 /*
  * The call is over: r is 0, or negative errno with words in e (a status other than OK, a deadline
- * -ETIMEDOUT, a socket that is not there -ENOENT/-ECONNREFUSED, a connection lost -ECONNRESET).
+ * -ETIMEDOUT, a socket that is not there -ENOENT/-ECONNREFUSED, a connection lost -ECONNRESET, a
+ * server that shows no sign of life -EHOSTDOWN).
  */
 typedef void grpc_done(void *self, int r, const struct err *e);
 
@@ -25,6 +26,7 @@ struct grpc_question {
     const void *message;
     size_t size;
     unsigned timeout_ms;      /* for the whole call; 0: none */
+    unsigned silence_ms;      /* of the server, a PING in its middle; 0: any; without timeout_ms */
     size_t max_answer;        /* bytes of one message */
     grpc_message *message_cb; /* may be NULL */
     grpc_done *done_cb;

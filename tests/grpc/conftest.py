@@ -13,7 +13,7 @@ BUILD = pathlib.Path(os.environ["CARVE_BUILD"])
 PROGRAMS = BUILD / "tests" / "grpc"
 
 
-def wait_for(condition, what, seconds=10):
+def wait_for(condition, what, seconds=60):
     """Polls until condition() is true, and returns what it gave."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -43,7 +43,7 @@ class Server:
         """Ends it in order; its exit status says whether it tidied up (and what ASan found)."""
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
-        assert self.process.wait(10) == 0
+        assert self.process.wait(60) == 0
 
     def rss_kb(self):
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
@@ -96,11 +96,11 @@ def spawn():
         p.wait()
 
 
-def unary(channel, method, request=b"", timeout=10):
+def unary(channel, method, request=b"", timeout=60):
     return channel.unary_unary("/test.Grpc/" + method)(request, timeout=timeout)
 
 
-def streaming(channel, method, request=b"", timeout=10):
+def streaming(channel, method, request=b"", timeout=60):
     return channel.unary_stream("/test.Grpc/" + method)(request, timeout=timeout)
 
 

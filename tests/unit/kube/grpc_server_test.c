@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A server and two clients on one loop over a real socket: what callbacks do to other streams. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -154,12 +157,90 @@ static void gone_may_close_the_server(void **state)
     assert_int_equal(s.results[0], -EAGAIN);
 }
 
+/* A socket that takes connections, and nobody behind it. */
+static void a_server_that_stands_still_is_given_up(void **state)
+{
+    struct scene s = {0};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const struct grpc_question question = {.socket_path = address.sun_path,
+                                           .method = "/stream",
+                                           .silence_ms = 100,
+                                           .done_cb = done,
+                                           .self = &s};
+    struct err e = {0};
+    OWN_FD int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    (void)state;
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "/tmp/carve-server-test-%d.sock",
+                   (int)getpid());
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(uv_loop_init(&s.loop), 0);
+    assert_int_equal(grpc_start(&s.requests[0], &s.loop, &question, &e), 0);
+    assert_int_equal(uv_run(&s.loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(uv_loop_close(&s.loop), 0);
+    assert_int_equal(unlink(address.sun_path), 0);
+    assert_int_equal(s.n_done, 1);
+    assert_int_equal(s.results[0], -EHOSTDOWN);
+}
+
+static void end(uv_timer_t *timer)
+{
+    struct scene *s = timer->data;
+
+    assert_int_equal(s->n_done, 0);
+    close_server(s);
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+/* A stream that has nothing to tell; the loop begins to turn late_ms after the call. */
+static void play_quiet(int late_ms, unsigned run_ms)
+{
+    static const struct grpc_method methods[] = {{"/stream", stream}};
+    struct scene s = {0};
+    const struct grpc_question question = {.socket_path = s.path,
+                                           .method = "/stream",
+                                           .silence_ms = 2000,
+                                           .max_answer = 100,
+                                           .done_cb = done,
+                                           .self = &s};
+    uv_timer_t timer = {.data = &s};
+    struct err e = {0};
+
+    (void)snprintf(s.path, sizeof s.path, "/tmp/carve-server-test-%d.sock", (int)getpid());
+    assert_int_equal(uv_loop_init(&s.loop), 0);
+    assert_int_equal(grpc_server_open(&s.server, &s.loop, s.path, 0600, methods, 1, &s, &e), 0);
+    assert_int_equal(grpc_start(&s.requests[0], &s.loop, &question, &e), 0);
+    assert_int_equal(uv_timer_init(&s.loop, &timer), 0);
+    assert_int_equal(poll(NULL, 0, late_ms), 0);
+    uv_update_time(&s.loop);
+    assert_int_equal(uv_timer_start(&timer, end, run_ms, 0), 0);
+    assert_int_equal(uv_run(&s.loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(uv_loop_close(&s.loop), 0);
+    assert_int_equal(s.results[0], -EAGAIN);
+}
+
+static void a_server_that_answers_pings_is_not(void **state)
+{
+    (void)state;
+    play_quiet(0, 2500);
+}
+
+static void a_client_that_stood_still_itself_asks_first(void **state)
+{
+    (void)state;
+    play_quiet(2100, 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(next_may_wake_other_streams),
         cmocka_unit_test(next_may_close_the_server),
         cmocka_unit_test(gone_may_close_the_server),
+        cmocka_unit_test(a_server_that_stands_still_is_given_up),
+        cmocka_unit_test(a_server_that_answers_pings_is_not),
+        cmocka_unit_test(a_client_that_stood_still_itself_asks_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
