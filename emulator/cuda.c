@@ -6,11 +6,11 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "base/text.h"
 #include "mig.h"
+#include "visible.h"
 
 enum cuda_code {
     CUDA_SUCCESS = 0,
@@ -99,24 +99,6 @@ static void add_whole(const struct gpu *g, const struct state_gpu *s)
             (uint64_t)(node_memory_bytes(g) - (reserved > 0 ? reserved : 0) * 1024));
 }
 
-static bool has_node(unsigned minor)
-{
-    char path[32];
-
-    (void)snprintf(path, sizeof path, "/dev/nvidia%u", minor);
-    return access(path, F_OK) == 0;
-}
-
-/* No node at all (a desk without containers): every GPU is visible. */
-static bool is_visible(const struct gpu *g)
-{
-    for (unsigned i = 0; i < NODE_MAX_GPUS; i++) {
-        if (has_node(i))
-            return has_node(g->index);
-    }
-    return true;
-}
-
 /* One word of CUDA_VISIBLE_DEVICES: an index among the visible, or (the start of) a UUID. */
 static bool add_word(const char *word, const struct state *s)
 {
@@ -127,7 +109,7 @@ static bool add_word(const char *word, const struct state *s)
     for (unsigned i = 0; i < cuda.node->n_gpus; i++) {
         const struct gpu *g = &cuda.node->gpus[i];
 
-        if (!is_visible(g))
+        if (!visible_gpu(g->index))
             continue;
         if (is_index ? seen == index : text_starts(word, "GPU-") && text_starts(g->uuid, word))
             return add_whole(g, &s->gpus[i]), true;
@@ -145,7 +127,7 @@ static void find_devices(const struct state *s)
 
     if (!list) {
         for (unsigned i = 0; i < cuda.node->n_gpus; i++) {
-            if (is_visible(&cuda.node->gpus[i]))
+            if (visible_gpu(i))
                 add_whole(&cuda.node->gpus[i], &s->gpus[i]);
         }
         return;

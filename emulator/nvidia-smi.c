@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "mig.h"
 #include "tree.h"
+#include "visible.h"
 
 /* Owns node and state. */
 struct machine {
@@ -80,17 +81,20 @@ static bool is_chosen(const struct request *r, const struct gpu *g)
     return false;
 }
 
-static void list_gpu(const struct gpu *g, const struct state_gpu *s)
+/* As the driver does it, GPUs and MIG devices are counted by what the container sees. */
+static void list_gpu(unsigned index, const struct gpu *g, const struct state_gpu *s)
 {
-    unsigned gi, ci;
+    unsigned gi, ci, seen = 0;
 
-    (void)printf("GPU %u: %s (UUID: %s)\n", g->index, g->board->name, g->uuid);
+    (void)printf("GPU %u: %s (UUID: %s)\n", index, g->board->name, g->uuid);
     for (unsigned i = 0; mig_device_at(s, i, &gi, &ci); i++) {
         char name[24], uuid[MIG_UUID_SIZE];
 
+        if (!visible_instance(g->index, gi, ci))
+            continue;
         mig_device_name(name, g, s, gi, ci);
         mig_device_uuid(uuid, g, s, gi, ci);
-        (void)printf("  MIG %-12s Device %2u: (UUID: %s)\n", name, i, uuid);
+        (void)printf("  MIG %-12s Device %2u: (UUID: %s)\n", name, seen++, uuid);
     }
 }
 
@@ -148,7 +152,7 @@ static void list_placements(const struct gpu *g)
 
 static int act(const struct request *r, struct machine *m)
 {
-    unsigned chosen = 0;
+    unsigned chosen = 0, index = 0;
     int rc = 0;
 
     if (r->profiles)
@@ -158,6 +162,9 @@ static int act(const struct request *r, struct machine *m)
     for (unsigned i = 0; i < m->node->n_gpus; i++) {
         const struct gpu *g = &m->node->gpus[i];
 
+        if (!visible_gpu(i))
+            continue;
+        index++;
         if (!is_chosen(r, g))
             continue;
         chosen++;
@@ -168,7 +175,7 @@ static int act(const struct request *r, struct machine *m)
         else if (r->placements)
             list_placements(g);
         else
-            list_gpu(g, &m->map.at->gpus[i]);
+            list_gpu(index - 1, g, &m->map.at->gpus[i]);
     }
     state_unlock(&m->map);
     if (chosen == 0) {

@@ -362,8 +362,8 @@ int cmd_demo(int argc, char **argv)
 {
     static const struct argp_option options[] = {
         {"node", 'n', "NODE", 0,
-         "Emulate this node: an EC2 type (p4d.24xlarge, p5.48xlarge, g6.12xlarge, g5.xlarge, "
-         "g4dn.xlarge), h200-x2, or a node file",
+         "Emulate this node: an EC2 type (p4d.24xlarge, p5.48xlarge, g7e.2xlarge, g6.12xlarge, "
+         "g6.xlarge, g5.xlarge, g4dn.xlarge), h200-x2, or a node file",
          0},
         {"config", 'f', "FILE", 0, "Configure it with this device-plugin file", 0},
         {"mig-file", 'm', "FILE", 0, "mig-parted's file for --mig-config", 0},

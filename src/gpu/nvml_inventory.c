@@ -13,9 +13,14 @@
 #include "gpu/driver.h"
 #include "gpu/nvml_door.h"
 
-/* The first failure of a GPU is its fault; only our own want of memory (code < 0) is passed on. */
+/*
+ * The first failure of a GPU is its fault. Passed on are our own want of memory (code < 0), and a
+ * driver that has just been unloaded: no GPU is to blame for that.
+ */
 static int note_fault(const struct nvml_api *api, struct gpu *gpu, const char *what, int code)
 {
+    if (code == NVML_DRIVER_NOT_LOADED)
+        return code;
     if (code <= 0 || gpu->fault[0])
         return code < 0 ? code : 0;
     if (code == NVML_GPU_IS_LOST || code == NVML_RESET_REQUIRED)
@@ -167,6 +172,7 @@ static int read_gpus(struct nvml_door *d, struct inventory *inv, unsigned count,
 {
     struct nvml_device *devices[GPU_MAX] = {0};
     struct gpu *boards[GPU_MAX] = {0};
+    int rc;
 
     for (unsigned index = 0; index < count; index++) {
         unsigned at = inv->n_gpus++;
@@ -174,8 +180,9 @@ static int read_gpus(struct nvml_door *d, struct inventory *inv, unsigned count,
 
         gpu->index = index;
         gpu->numa_node = -1;
-        if (read_gpu(d, gpu, &devices[at], &boards[at]))
-            return err_memory(e);
+        rc = read_gpu(d, gpu, &devices[at], &boards[at]);
+        if (rc)
+            return rc < 0 ? err_memory(e) : nvml_err(&d->api, e, rc, "read GPU %u", index);
         if (!is_display(gpu))
             continue;
         free(gpu->processes);

@@ -12,6 +12,8 @@ NODES = [
     ("p4d.24xlarge", 8, "NVIDIA A100-SXM4-40GB", 0x20B010DE, (8, 0), 40960, 6912, 12, 400),
     ("p5.48xlarge", 8, "NVIDIA H100 80GB HBM3", 0x233010DE, (9, 0), 81559, 16896, 18, 700),
     ("g6.12xlarge", 4, "NVIDIA L4", 0x27B810DE, (8, 9), 23034, 7424, 0, 72),
+    ("g6.xlarge", 1, "NVIDIA L4", 0x27B810DE, (8, 9), 23034, 7424, 0, 72),
+    ("g7e.2xlarge", 1, "NVIDIA RTX PRO 6000 Blackwell Server Edition", 0x2BB510DE, (12, 0), 97887, 24064, 0, 600),
     ("g5.xlarge", 1, "NVIDIA A10G", 0x223710DE, (8, 6), 23028, 10240, 0, 300),
     ("g4dn.xlarge", 1, "Tesla T4", 0x1EB810DE, (7, 5), 15360, 2560, 0, 70),
     ("h200-x2", 2, "NVIDIA H200", 0x233510DE, (9, 0), 143771, 16896, 18, 700),

@@ -6,7 +6,8 @@ import re
 import pytest
 from conftest import create, set_mig
 
-NODES = {"p4d.24xlarge": 8, "p5.48xlarge": 8, "g6.12xlarge": 4, "g5.xlarge": 1, "g4dn.xlarge": 1, "h200-x2": 2}
+NODES = {"p4d.24xlarge": 8, "p5.48xlarge": 8, "g7e.2xlarge": 1, "g6.12xlarge": 4, "g6.xlarge": 1, "g5.xlarge": 1,
+         "g4dn.xlarge": 1, "h200-x2": 2}
 
 
 def run(machine, *words):

@@ -155,13 +155,13 @@ def test_a_new_client_hangs_in_init(machine):
 
 def test_one_call_can_be_slow(machine):
     gpu = machine.open()[0]
-    machine.control("delay", "nvmlDeviceGetName", 200)
+    machine.control("delay", "nvmlDeviceGetName", 1000)
     began = time.monotonic()
     n.nvmlDeviceGetUUID(gpu)
-    assert time.monotonic() - began < 0.15
+    assert time.monotonic() - began < 0.9
     n.nvmlDeviceGetName(gpu)
-    assert time.monotonic() - began >= 0.2
+    assert time.monotonic() - began >= 1
     machine.control("delay", "nvmlDeviceGetName", 0)
     began = time.monotonic()
     n.nvmlDeviceGetName(gpu)
-    assert time.monotonic() - began < 0.15
+    assert time.monotonic() - began < 0.9

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import pathlib
+import re
 import resource
 import stat
 import subprocess
@@ -178,3 +179,26 @@ def test_cuda_sees_what_is_visible(machine, tree):
     (line,) = cuda(machine, tree, CUDA_VISIBLE_DEVICES=n.nvmlDeviceGetUUID(mig))[1:]
     assert line == f"NVIDIA A100-SXM4-40GB MIG 3g.20gb|{bare(n.nvmlDeviceGetUUID(mig))}|19968"
     assert code(lambda: ctypes.CDLL(str(tree / LIBRARIES / "libcuda.so"))) == 0
+
+
+IN_CONTAINER = """mount -t tmpfs tmpfs /dev && mkdir /dev/nvidia-caps && for name in $1; do : >/dev/$name; done
+shift; exec "$@" """
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_nvidia_smi_in_a_container_sees_what_its_dev_has(machine, tree, whole):
+    gpus = machine.open()
+    for gpu in gpus[1:3]:
+        set_mig(gpu, True)
+    _, _, gi_id = create(gpus[1], 19)
+    create(gpus[1], 19)
+    create(gpus[2], 19)
+    base = 3 + 135 * 1 + 9 * gi_id
+    names = "nvidia5 nvidiactl" if whole else f"nvidia1 nvidia-caps/nvidia-cap{base} nvidia-caps/nvidia-cap{base + 1}"
+    words = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+    said = machine.run(*words, "sh", "-ec", IN_CONTAINER, "sh", names, tree / "driver/usr/bin/nvidia-smi", "-L")
+    lines = said.splitlines()
+    assert lines[0].startswith("GPU 0: ") and n.nvmlDeviceGetUUID(gpus[5 if whole else 1]) in lines[0]
+    assert len(lines) == (1 if whole else 2)
+    if not whole:
+        assert re.fullmatch(r"  MIG 1g\.5gb +Device  0: \(UUID: MIG-\S+\)", lines[1])
