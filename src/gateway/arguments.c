@@ -33,6 +33,8 @@ enum kind {
     KIND_TRUTH,
     KIND_WAIT,
     KIND_LABELS,
+    KIND_REBALANCE,
+    KIND_ENDPOINT, /* "http://host[:port]" */
     KIND_LEVEL,
 };
 
@@ -101,7 +103,7 @@ static const struct setting settings[] = {
      "reboot the node where a change of MIG mode needs it and nothing else serves", "false",
      KIND_TRUTH, OPTION(mig_reboot)},
     {"ready-deadline", "CARVE_READY_DEADLINE", "TIME",
-     "how long the start-up taint may stay before the node is called broken", "10m", KIND_WAIT,
+     "how long the start-up taint may stay before the node is called broken", "5m", KIND_WAIT,
      OPTION(ready_deadline_ms)},
     {"carved-grace", "CARVE_CARVED_GRACE", "TIME",
      "how long carved may be away before condition AcceleratedHardwareReady is Unknown", "60s",
@@ -110,6 +112,17 @@ static const struct setting settings[] = {
      "put on the node while a whole GPU is broken, such as carve.dev/fault:NoExecute; without: "
      "none",
      NULL, KIND_TAINT, OPTION(fault_taint)},
+    {"interruption", "CARVE_INTERRUPTION", "BOOL",
+     "read EC2's notices of this instance's end; taint the node and evict the pods that hold "
+     "slices",
+     "false", KIND_TRUTH, OPTION(interruption)},
+    {"interruption-rebalance", "CARVE_INTERRUPTION_REBALANCE", "WHAT",
+     "what EC2's recommendation to rebalance brings about: event, taint or drain", "event",
+     KIND_REBALANCE, OPTION(interruption_rebalance)},
+    {"metadata-endpoint", "CARVE_METADATA_ENDPOINT", "URL", "EC2's instance metadata service",
+     "http://169.254.169.254", KIND_ENDPOINT, OPTION(metadata_endpoint)},
+    {"metadata-interval", "CARVE_METADATA_INTERVAL", "TIME", "between two looks there", "5s",
+     KIND_WAIT, OPTION(metadata_interval_ms)},
     {"log-level", "CARVE_LOG_LEVEL", "LEVEL", "error, warning, info or debug", "info", KIND_LEVEL,
      offsetof(struct arguments, log_level)},
     {"uninstall", "CARVE_UNINSTALL", "BOOL",
@@ -161,6 +174,28 @@ static bool parse_labels(enum gateway_labels *out, const char *text)
     if (n >= 0)
         *out = (enum gateway_labels)n;
     return n >= 0;
+}
+
+static bool parse_rebalance(enum gateway_rebalance *out, const char *text)
+{
+    static const char *const words[] = {"event", "taint", "drain", NULL};
+    int n = find_word(words, text);
+
+    if (n >= 0)
+        *out = (enum gateway_rebalance)n;
+    return n >= 0;
+}
+
+/* Plain HTTP and no path: what is asked for there is fixed. */
+static bool is_endpoint(const char *text)
+{
+    static const char start[] = "http://";
+    const char *host = text + strlen(start);
+
+    return text_starts(text, start) && *host && strlen(host) <= NAME_MAX_BYTES &&
+           host[strspn(host,
+                       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.:[]")] ==
+               '\0';
 }
 
 /* "a-b.c": what may be a name in the API, and stands in a path as it is. */
@@ -223,6 +258,12 @@ static const char *set(struct arguments *o, const struct setting *s, const char 
         return parse_wait(field, value) ? NULL : "a time such as 30s, 500ms, 5m or 1h";
     case KIND_LABELS:
         return parse_labels(field, value) ? NULL : "auto, node, node-feature or off";
+    case KIND_REBALANCE:
+        return parse_rebalance(field, value) ? NULL : "event, taint or drain";
+    case KIND_ENDPOINT:
+        if (!is_endpoint(value))
+            return "an address such as http://169.254.169.254";
+        break;
     case KIND_LEVEL:
         return log_level_read(field, value) ? NULL : "error, warning, info or debug";
     case KIND_PATH:

@@ -310,6 +310,11 @@ bool choice_settled(const struct choice *c)
     return !c->map || (c->given && c->in_force && !c->call);
 }
 
+const char *choice_wrong(const struct choice *c)
+{
+    return c->map ? configured_wrong(c->configured) : NULL;
+}
+
 static void on_remove(uv_timer_t *timer)
 {
     struct choice *c = timer->data;

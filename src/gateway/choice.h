@@ -20,6 +20,12 @@ void choice_close(struct choice *part);
  */
 bool choice_settled(const struct choice *part);
 
+/*
+ * Why what the labels ask for does not come into force until somebody mends it, with the cure;
+ * NULL: nothing is wrong with it. Borrowed until the next turn of the loop.
+ */
+const char *choice_wrong(const struct choice *part);
+
 /* At the end of carve on this node: removes what this part wrote, before the part is closed. */
 typedef void choice_removed(void *self);
 void choice_remove(struct choice *part, choice_removed *done, void *self);

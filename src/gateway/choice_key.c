@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "config/suggest.h"
 #include "config/yaml.h"
+#include "config/yaml_at.h"
 #include "gateway/own_node.h"
 
 enum { LIST_MAX_BYTES = 200, NAMES_MAX = 256, KEYS_MAX_BYTES = 4096 };
@@ -62,8 +63,7 @@ static void add_keys(struct buf *out, const struct yaml_node *data, const char *
 static int take_named(struct choice_pick *out, const struct yaml_node *object, const char *key,
                       const char *config_map, const char *who, struct err *e)
 {
-    const struct yaml_node *data = own_node_at(object, "data", NULL),
-                           *value = own_node_at(data, key, NULL);
+    const struct yaml_node *data = yaml_at(object, "data", NULL), *value = yaml_at(data, key, NULL);
     OWN(buf_done) struct buf keys;
 
     buf_init(&keys, KEYS_MAX_BYTES);
@@ -76,7 +76,7 @@ static int take_named(struct choice_pick *out, const struct yaml_node *object, c
         *out = (struct choice_pick){.key = key, .text = value->text};
         return 0;
     }
-    if (own_node_at(object, "binaryData", key, NULL))
+    if (yaml_at(object, "binaryData", key, NULL))
         return err_set(e, EINVAL,
                        "%s names key '%.80s' of ConfigMap %s, which is binary data; put it under "
                        "'data' as UTF-8 text",
@@ -92,7 +92,7 @@ static int take_named(struct choice_pick *out, const struct yaml_node *object, c
 static int fall_back(struct choice_pick *out, const struct yaml_node *data, const char *strategy,
                      size_t size, struct err *e)
 {
-    const struct yaml_node *value = own_node_at(data, "default", NULL);
+    const struct yaml_node *value = yaml_at(data, "default", NULL);
     const char *only = NULL;
 
     if (size == strlen("named") && strncmp(strategy, "named", size) == 0) {
@@ -104,7 +104,7 @@ static int fall_back(struct choice_pick *out, const struct yaml_node *data, cons
     if (size == strlen("single") && strncmp(strategy, "single", size) == 0) {
         if (count_keys(data, &only) != 1)
             return 0;
-        value = own_node_at(data, only, NULL);
+        value = yaml_at(data, only, NULL);
         if (value->kind != YAML_SCALAR)
             return 0;
         *out = (struct choice_pick){.key = only, .text = value->text};
@@ -121,7 +121,7 @@ static int fall_back(struct choice_pick *out, const struct yaml_node *data, cons
 int choice_key_pick(struct choice_pick *out, const struct yaml_node *object,
                     const struct choice_wish *wish, struct err *e)
 {
-    const struct yaml_node *data = own_node_at(object, "data", NULL);
+    const struct yaml_node *data = yaml_at(object, "data", NULL);
     OWN(buf_done) struct buf words;
     const char *at = wish->fallbacks ? wish->fallbacks : "";
 
@@ -153,21 +153,21 @@ int choice_key_pick(struct choice_pick *out, const struct yaml_node *object,
 int choice_key_file(struct choice_pick *out, const struct yaml_node *object, const char *config_map,
                     const char *name, struct err *e)
 {
-    const struct yaml_node *data = own_node_at(object, "data", NULL),
-                           *value = own_node_at(data, name, NULL);
+    const struct yaml_node *data = yaml_at(object, "data", NULL),
+                           *value = yaml_at(data, name, NULL);
     OWN(buf_done) struct buf keys;
     const char *only = NULL;
 
     buf_init(&keys, KEYS_MAX_BYTES);
-    if (!value && !own_node_at(object, "binaryData", name, NULL) && count_keys(data, &only) == 1) {
+    if (!value && !yaml_at(object, "binaryData", name, NULL) && count_keys(data, &only) == 1) {
         name = only;
-        value = own_node_at(data, only, NULL);
+        value = yaml_at(data, only, NULL);
     }
     if (value && value->kind == YAML_SCALAR) {
         *out = (struct choice_pick){.key = name, .text = value->text};
         return 0;
     }
-    if (own_node_at(object, "binaryData", name, NULL))
+    if (yaml_at(object, "binaryData", name, NULL))
         return err_set(e, EINVAL,
                        "key '%s' of ConfigMap %s is binary data; put it under 'data' as UTF-8 text",
                        name, config_map);

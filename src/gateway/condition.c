@@ -19,6 +19,7 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "base/utf8.h"
+#include "config/yaml_at.h"
 #include "gateway/condition_words.h"
 #include "gateway/fault_news.h"
 #include "gateway/gateway.h"
@@ -43,6 +44,7 @@ struct condition {
     struct node_taint *taint; /* NULL: none is configured */
     struct fault_news *news;
     struct condition_words late; /* of the start-up handshake; reason "": all is well */
+    bool waits;                  /* for the slices of a new node */
     bool left_alone;             /* somebody else writes the condition, which was said */
     condition_removed *removed;
     void *remover;
@@ -108,6 +110,14 @@ void condition_not_ready(struct condition *p, const char *reason, const char *wo
     gateway_changed(p->g);
 }
 
+void condition_waits(struct condition *p, bool waits)
+{
+    if (p->waits == waits)
+        return;
+    p->waits = waits;
+    gateway_changed(p->g);
+}
+
 /* False while it has not been away for long enough; the clock looks again then. */
 static bool is_away(struct condition *p)
 {
@@ -132,7 +142,10 @@ static const struct node_state *find_state(const struct condition *p)
     return state && condition_is_known(state) ? state : NULL;
 }
 
-/* What the condition shall be; false: nothing is known yet, and what is there stays. */
+/*
+ * What the condition shall be; false: nothing is known yet, and what is there stays. A new node
+ * that never served is broken also when it is so for want of carved.
+ */
 static bool find_words(struct condition_words *out, struct condition *p)
 {
     const struct node_state *state = find_state(p);
@@ -143,15 +156,15 @@ static bool find_words(struct condition_words *out, struct condition *p)
         condition_say(out, state);
     if (!out->ready)
         return true;
-    if (away) {
+    if (p->late.reason[0]) {
+        *out = p->late;
+    } else if (away) {
         *out = (struct condition_words){.unknown = true};
         (void)TEXT_COPY(out->reason, "CarvedNotRunning");
         (void)snprintf(out->message, sizeof out->message,
                        "carved does not answer, so nobody watches the GPUs: %s. Do: see the log of "
                        "container carved in carve's pod on this node",
                        link_error(p->g->link));
-    } else if (p->late.reason[0]) {
-        *out = p->late;
     }
     return state || away || p->late.reason[0];
 }
@@ -173,7 +186,7 @@ static bool is_theirs(struct condition *p)
 
 static bool same_text(const struct yaml_node *condition, const char *key, const char *text)
 {
-    const char *there = own_node_text(condition, key);
+    const char *there = yaml_text(condition, key);
 
     return there && strcmp(there, text) == 0;
 }
@@ -217,6 +230,8 @@ static void keep_condition(struct condition *p, const struct condition_words *w)
     char key[sizeof w->reason + sizeof w->message + 1];
     OWN(buf_done) struct buf body = {0};
 
+    if (p->waits && w->ready && (!there || same_text(there, "status", "False")))
+        return;
     if (is_theirs(p) || (same_status && same_text(there, "reason", w->reason) &&
                          same_text(there, "message", w->message)))
         return;

@@ -4,6 +4,8 @@
 #ifndef GATEWAY_CONDITION_H
 #define GATEWAY_CONDITION_H
 
+#include <stdbool.h>
+
 struct condition;
 struct err;
 struct gateway;
@@ -20,6 +22,12 @@ void condition_close(struct condition *part);
  * look) the condition sees itself; the Event about that is the link's.
  */
 void condition_not_ready(struct condition *part, const char *reason, const char *words);
+
+/*
+ * While the slices of a new node are waited for it is not called ready, and a False that it shows
+ * is not taken back: it is of an earlier run, and who repairs nodes counts from when it came.
+ */
+void condition_waits(struct condition *part, bool waits);
 
 /* At the end of carve on this node: removes what this part wrote, before the part is closed. */
 typedef void condition_removed(void *self);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "config/yaml.h"
+#include "config/yaml_at.h"
 #include "gateway/gateway.h"
 #include "gateway/own_node.h"
 
@@ -43,7 +44,7 @@ static void replace(struct config_map *m, struct yaml_doc *doc)
 static void on_put(void *self, struct yaml_doc *object)
 {
     struct config_map *m = self;
-    const char *name = own_node_text(own_node_at(object->root, "metadata", NULL), "name");
+    const char *name = yaml_text(yaml_at(object->root, "metadata", NULL), "name");
 
     /* A server that does not know the selector must not give us another one. */
     if (name && strcmp(name, strchr(m->name, '/') + 1) == 0)

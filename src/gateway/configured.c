@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "config/yaml.h"
+#include "config/yaml_at.h"
 #include "gateway/events.h"
 #include "gateway/gateway.h"
 #include "gateway/node_patch.h"
@@ -60,7 +61,7 @@ void configured_close(struct configured *c)
 
 static const char *text_of(const struct yaml_node *condition, const char *name)
 {
-    const struct yaml_node *value = condition ? own_node_at(condition, name, NULL) : NULL;
+    const struct yaml_node *value = condition ? yaml_at(condition, name, NULL) : NULL;
 
     return value && value->kind == YAML_SCALAR ? value->text : "";
 }
@@ -99,6 +100,11 @@ void configured_tell(struct configured *c, bool in_force, const char *reason, co
         log_event(in_force ? LOG_INFO : LOG_WARNING, "%s reason=%s", words, reason);
     else
         events_tell(c->g->events, !in_force, reason, "%s", words);
+}
+
+const char *configured_wrong(const struct configured *c)
+{
+    return c->reason[0] && !c->in_force && c->words ? c->words : NULL;
 }
 
 void configured_forget(struct configured *c)

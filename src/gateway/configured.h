@@ -15,6 +15,9 @@ void configured_close(struct configured *c);
 /* What the condition is to say, copied; also an Event when it is another thing than before. */
 void configured_tell(struct configured *c, bool in_force, const char *reason, const char *words);
 
+/* What is wrong, if something is: the words told last; else NULL. */
+const char *configured_wrong(const struct configured *c);
+
 /* There is nothing to say: the condition goes, if it is there. */
 void configured_forget(struct configured *c);
 

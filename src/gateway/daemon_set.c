@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "config/yaml.h"
+#include "config/yaml_at.h"
 #include "gateway/gateway.h"
 #include "gateway/own_node.h"
 
@@ -45,12 +46,12 @@ static enum daemon_set_state read_state(const struct daemon_set *d, struct err *
 
     if (yaml_read(&object, "DaemonSet", d->body.data ? d->body.data : "", d->body.size, e) < 0)
         return DAEMON_SET_UNKNOWN;
-    if (!own_node_at(object->root, "metadata", "name", NULL)) {
+    if (!yaml_at(object->root, "metadata", "name", NULL)) {
         (void)err_set(e, EPROTO, "the API server's answer is no DaemonSet");
         return DAEMON_SET_UNKNOWN;
     }
-    return own_node_at(object->root, "metadata", "deletionTimestamp", NULL) ? DAEMON_SET_GOING
-                                                                            : DAEMON_SET_THERE;
+    return yaml_at(object->root, "metadata", "deletionTimestamp", NULL) ? DAEMON_SET_GOING
+                                                                        : DAEMON_SET_THERE;
 }
 
 static void done(void *self, int r, const struct err *e)

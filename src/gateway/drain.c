@@ -16,8 +16,9 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/own.h"
+#include "base/text.h"
 #include "config/yaml.h"
-#include "gateway/events.h"
+#include "config/yaml_at.h"
 #include "gateway/gateway.h"
 #include "gateway/mig_block.h"
 #include "gateway/own_node.h"
@@ -30,23 +31,28 @@ enum {
     WORDS_MAX = 8192,
     WORDS_ENOUGH = 600,
     TIMEOUT_MS = 30000,
+    GRACE_S = 30, /* of a pod that says nothing about it */
+    GRACE_MAX_S = 365 * 24 * 3600,
+    SPARE_S = 5, /* between a pod's end and the node's */
 };
 
 /* Owns its texts. */
 struct drain_pod {
     char *namespace, *name;
-    char *uid; /* NULL: not to be evicted, or not looked at yet */
+    char *uid;        /* NULL: not to be evicted, or not looked at yet */
+    uint64_t grace_s; /* that it asks for */
 };
 
 /* Owns its pods. */
 struct drain {
     struct gateway *g;
     struct http_request *request;
-    drain_done *done;
-    void *self;
-    bool evicting;     /* all were looked at */
-    size_t n_pods, at; /* the pod that is being looked at or evicted */
+    struct drain_order order; /* but for its pods */
+    bool evicting;            /* all were looked at */
+    size_t n_pods, at;        /* the pod that is being looked at or evicted */
     struct drain_pod *pods;
+    struct drain_result result; /* but for its words */
+    struct err denied;          /* the first eviction that is forbidden; the others went on */
     struct buf answer;
     struct buf never, words;
 };
@@ -74,9 +80,9 @@ void drain_cancel(struct drain *d)
 
 static void finish(struct drain *d, int r, const struct err *e)
 {
-    const char *never = d->never.size > 0 ? d->never.data : NULL;
-
-    d->done(d->self, r, r == 0 ? never : NULL, d->words.size > 0 ? d->words.data : "", e);
+    d->result.never = d->never.size > 0 ? d->never.data : NULL;
+    d->result.words = d->words.size > 0 ? d->words.data : "";
+    d->order.done(d->order.self, r, &d->result, e);
     drain_free(d);
 }
 
@@ -97,12 +103,37 @@ static void next(struct drain *d)
     go_on(d);
 }
 
+static void cannot_go_yet(struct drain *d, const struct err *e)
+{
+    char line[640];
+
+    d->result.n_refused++;
+    (void)snprintf(line, sizeof line, "may not go yet: %s", e->msg);
+    note(d, &d->words, line);
+    next(d);
+}
+
+/*
+ * We may not evict at all, or not this pod: an admission policy is against it, or its namespace is
+ * being deleted. Others must not stay for it.
+ */
+static void forbidden(struct drain *d, const struct err *e)
+{
+    struct err words = *e;
+
+    (void)err_wrap(&words, "evict pod %s/%s", d->pods[d->at].namespace, d->pods[d->at].name);
+    if (!d->evicting || d->order.all_or_none) {
+        finish(d, -EACCES, &words);
+        return;
+    }
+    if (!d->denied.code)
+        d->denied = words;
+    cannot_go_yet(d, e);
+}
+
 /* Any end but the good one, of looking or of evicting. */
 static void refused(struct drain *d, int r, const struct err *e)
 {
-    struct err words = *e;
-    char line[640];
-
     switch (-r) {
     case ENOENT:
     case EEXIST: /* another pod has its name by now */
@@ -110,19 +141,17 @@ static void refused(struct drain *d, int r, const struct err *e)
         next(d);
         break;
     case EACCES:
-        (void)err_wrap(&words, "evict pod %s/%s", d->pods[d->at].namespace, d->pods[d->at].name);
-        finish(d, r, &words);
+        forbidden(d, e);
         break;
     case EHOSTUNREACH:
     case ETIMEDOUT:
     case EPERM: /* the others would fare no better */
+        d->result.n_refused++;
         note(d, &d->words, e->msg);
         finish(d, 0, NULL);
         break;
     default:
-        (void)snprintf(line, sizeof line, "may not go yet: %s", e->msg);
-        note(d, &d->words, line);
-        next(d);
+        cannot_go_yet(d, e);
         break;
     }
 }
@@ -137,14 +166,25 @@ static void on_evicted(void *self, int r, const struct err *e)
         refused(d, r, e);
         return;
     }
-    events_tell(d->g->events, false, "MigHolderEvicted",
-                "pod %s/%s is evicted, since it holds a slice that the new MIG layout takes away",
-                pod->namespace, pod->name);
+    d->result.n_evicted++;
+    d->order.evicted(d->order.self, pod->namespace, pod->name);
     note(d, &d->words, "is evicted");
     next(d);
 }
 
-static void write_eviction(struct buf *out, const struct drain_pod *pod)
+/* How long the pod may take to end; 0: as long as it asks for. */
+static uint64_t limit_s(const struct drain *d, const struct drain_pod *pod)
+{
+    uint64_t now_ms = uv_now(d->g->loop), left_s, most_s;
+
+    if (d->order.gone_by_ms <= now_ms)
+        return 0;
+    left_s = (d->order.gone_by_ms - now_ms) / 1000;
+    most_s = left_s > SPARE_S ? left_s - SPARE_S : 1;
+    return pod->grace_s > most_s ? most_s : 0;
+}
+
+static void write_eviction(struct buf *out, const struct drain_pod *pod, uint64_t grace_s)
 {
     struct json j;
 
@@ -157,6 +197,8 @@ static void write_eviction(struct buf *out, const struct drain_pod *pod)
     json_string(&j, "namespace", pod->namespace);
     json_object_end(&j);
     json_object(&j, "deleteOptions");
+    if (grace_s > 0)
+        json_uint(&j, "gracePeriodSeconds", grace_s);
     json_object(&j, "preconditions");
     json_string(&j, "uid", pod->uid);
     json_object_end(&j);
@@ -166,11 +208,11 @@ static void write_eviction(struct buf *out, const struct drain_pod *pod)
 
 static bool of_daemon_set(const struct yaml_node *metadata)
 {
-    const struct yaml_node *owners = own_node_at(metadata, "ownerReferences", NULL);
+    const struct yaml_node *owners = yaml_at(metadata, "ownerReferences", NULL);
 
     for (size_t i = 0; owners && owners->kind == YAML_LIST && i < owners->count; i++) {
-        const char *kind = own_node_text(owners->items[i], "kind");
-        const char *controller = own_node_text(owners->items[i], "controller");
+        const char *kind = yaml_text(owners->items[i], "kind");
+        const char *controller = yaml_text(owners->items[i], "controller");
 
         if (kind && strcmp(kind, "DaemonSet") == 0 && controller && strcmp(controller, "true") == 0)
             return true;
@@ -181,20 +223,25 @@ static bool of_daemon_set(const struct yaml_node *metadata)
 /* The pod is known: it is to go, or that is of no use. */
 static int judge(struct drain *d, const struct yaml_node *pod, struct err *e)
 {
-    const struct yaml_node *metadata = own_node_at(pod, "metadata", NULL);
-    const char *node = own_node_text(own_node_at(pod, "spec", NULL), "nodeName");
-    const char *uid = own_node_text(metadata, "uid");
+    const struct yaml_node *metadata = yaml_at(pod, "metadata", NULL);
+    const struct yaml_node *spec = yaml_at(pod, "spec", NULL);
+    const char *node = yaml_text(spec, "nodeName");
+    const char *grace = yaml_text(spec, "terminationGracePeriodSeconds");
+    const char *uid = yaml_text(metadata, "uid");
 
     if (!node || strcmp(node, d->g->options.node_name) != 0 || !uid) {
         note(d, &d->words, GONE); /* this one runs elsewhere */
-    } else if (own_node_at(metadata, "annotations", "kubernetes.io/config.mirror", NULL) ||
+    } else if (yaml_at(metadata, "annotations", "kubernetes.io/config.mirror", NULL) ||
                of_daemon_set(metadata)) {
         note(d, &d->never,
              "is not evicted, since its DaemonSet or static file would start it again; take it "
              "off this node");
-    } else if (own_node_at(metadata, "deletionTimestamp", NULL)) {
+    } else if (yaml_at(metadata, "deletionTimestamp", NULL)) {
+        d->result.n_ending++;
         note(d, &d->words, "is ending");
     } else {
+        if (!grace || !text_uint(&d->pods[d->at].grace_s, grace, GRACE_MAX_S))
+            d->pods[d->at].grace_s = GRACE_S;
         d->pods[d->at].uid = strdup(uid);
         return d->pods[d->at].uid ? 0 : err_memory(e);
     }
@@ -271,25 +318,25 @@ static int evict(struct drain *d, struct err *e)
     int r;
 
     buf_init(&body, BODY_MAX);
-    write_eviction(&body, &d->pods[d->at]);
+    write_eviction(&body, &d->pods[d->at], limit_s(d, &d->pods[d->at]));
     r = buf_check(&body, e);
     return r < 0 ? r : ask(d, body.data, on_evicted, e);
 }
 
-/* The next pod, or the end; nobody is evicted where one stays anyway. Not from drain_start(). */
+/* The next pod, or the end. Not from drain_start(). */
 static void go_on(struct drain *d)
 {
     struct err e = {0};
     int r = 0;
 
-    if (d->at == d->n_pods && !d->evicting && d->never.size == 0) {
+    if (d->at == d->n_pods && !d->evicting && !(d->order.all_or_none && d->never.size > 0)) {
         d->evicting = true;
         d->at = 0;
     }
     while (d->evicting && d->at < d->n_pods && !d->pods[d->at].uid)
         d->at++;
     if (d->at == d->n_pods)
-        finish(d, 0, NULL);
+        finish(d, -d->denied.code, &d->denied);
     else
         r = d->evicting ? evict(d, &e) : ask(d, NULL, on_looked, &e);
     if (r < 0)
@@ -324,18 +371,18 @@ static struct drain *drain_new(const struct mig_block_pod *pods, size_t n_pods)
     return d;
 }
 
-int drain_start(struct drain **out, struct gateway *g, const struct mig_block_pod *pods,
-                size_t n_pods, drain_done *done, void *self, struct err *e)
+int drain_start(struct drain **out, struct gateway *g, const struct drain_order *order,
+                struct err *e)
 {
-    struct drain *d = drain_new(pods, n_pods);
+    struct drain *d = drain_new(order->pods, order->n_pods);
     int r;
 
     if (!d)
         return err_memory(e);
     d->g = g;
-    d->done = done;
-    d->self = self;
-    r = n_pods > 0 ? ask(d, NULL, on_looked, e) : err_set(e, EINVAL, "no pods to evict");
+    d->order = *order;
+    d->order.pods = NULL;
+    r = d->n_pods > 0 ? ask(d, NULL, on_looked, e) : err_set(e, EINVAL, "no pods to evict");
     if (r < 0) {
         drain_free(d);
         return r;

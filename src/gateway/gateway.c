@@ -10,6 +10,7 @@
 #include "gateway/choice.h"
 #include "gateway/condition.h"
 #include "gateway/events.h"
+#include "gateway/interruption.h"
 #include "gateway/labels_part.h"
 #include "gateway/link.h"
 #include "gateway/mig_part.h"
@@ -27,6 +28,7 @@ static void look(uv_idle_t *soon)
     labels_part_look(g->labels);
     choice_look(g->choice);
     mig_part_look(g->mig);
+    interruption_look(g->interruption);
     ready_look(g->ready);
     condition_look(g->condition);
 }
@@ -67,6 +69,8 @@ static int open_parts(struct gateway *g, struct err *e)
         r = condition_open(&g->condition, g, e);
     if (r == 0)
         r = ready_open(&g->ready, g, e);
+    if (r == 0)
+        r = interruption_open(&g->interruption, g, e);
     return r;
 }
 
@@ -89,6 +93,7 @@ int gateway_open(struct gateway *g, uv_loop_t *loop, const struct gateway_option
 void gateway_close(struct gateway *g)
 {
     g->ending = true;
+    interruption_close(TAKE(g->interruption));
     ready_close(TAKE(g->ready));
     condition_close(TAKE(g->condition));
     mig_part_close(TAKE(g->mig));

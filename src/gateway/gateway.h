@@ -10,6 +10,7 @@
  *                               +--mig-------> carved: MIG change; state label
  *                               +--condition-> AcceleratedHardwareReady, Events, fault taint
  *                               +--ready-----> start-up taint gone
+ *   EC2 ----metadata--> notice -----interruption-> Events, taint, evictions
  */
 #ifndef GATEWAY_GATEWAY_H
 #define GATEWAY_GATEWAY_H
@@ -23,6 +24,7 @@ struct condition;
 struct err;
 struct events;
 struct http;
+struct interruption;
 struct labels_part;
 struct link;
 struct mig_part;
@@ -39,6 +41,13 @@ enum gateway_labels {
     GATEWAY_LABELS_NODE,
     GATEWAY_LABELS_NODE_FEATURE,
     GATEWAY_LABELS_OFF,
+};
+
+/* What is done about EC2's recommendation to rebalance, each with what is before it. */
+enum gateway_rebalance {
+    GATEWAY_REBALANCE_EVENT,
+    GATEWAY_REBALANCE_TAINT,
+    GATEWAY_REBALANCE_DRAIN,
 };
 
 /* From the command line and the environment. Strings are borrowed; NULL: not given. */
@@ -65,10 +74,15 @@ struct gateway_options {
     bool mig_drain;           /* holders may be evicted where the node's label asks for it */
     bool mig_reboot;          /* carved may be asked to reboot the node */
 
-    unsigned ready_deadline_ms; /* behind the start-up taint; 10 min */
+    unsigned ready_deadline_ms; /* behind the start-up taint; 5 min */
     unsigned carved_grace_ms;   /* without carved, until the node counts as unwatched; 1 min */
     const char
         *fault_taint; /* "carve.dev/fault:NoExecute" while a GPU-wide fault lasts; NULL: none */
+
+    bool interruption;             /* act on EC2's notices of this instance's end */
+    const char *metadata_endpoint; /* "http://169.254.169.254" */
+    unsigned metadata_interval_ms; /* between two looks there; 5 s */
+    enum gateway_rebalance interruption_rebalance;
 };
 
 /* Owns everything below it but the loop. */
@@ -88,6 +102,7 @@ struct gateway {
     struct mig_part *mig;
     struct condition *condition;
     struct ready *ready;
+    struct interruption *interruption;
 };
 
 int gateway_open(struct gateway *g, uv_loop_t *loop, const struct gateway_options *options,
@@ -101,7 +116,7 @@ void gateway_changed(struct gateway *g);
 const struct node_state *gateway_state(const struct gateway *g);
 
 /*
- * A part, in the way of all five:
+ * A part, in the way of all six:
  *   int  x_open(struct x **out, struct gateway *g, struct err *e);
  *   void x_look(struct x *x);   compare and act; cheap, and harmless at any time; never blocks
  *   void x_close(struct x *x);  may end after the call, with the loop

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/text.h"
+#include "config/yaml_at.h"
 #include "gateway/events.h"
 #include "gateway/gateway.h"
 #include "gateway/labels_object.h"
@@ -47,6 +48,7 @@ struct labels_feature {
     struct watch *watch;
     struct labels_owner *owner;
     enum labels_nfd nfd;
+    bool forbidden;          /* to read NodeFeatures, when they were asked for last */
     struct yaml_doc *object; /* ours, or what has its name and place; NULL: it is not there */
     char other[NAME_SIZE];   /* namespace of one of another program; "": none */
     bool told;               /* of that, or that ours is taken */
@@ -81,9 +83,9 @@ bool labels_feature_is_taken(const struct labels_feature *f)
 static void put(void *self, struct yaml_doc *object)
 {
     struct labels_feature *f = self;
-    const struct yaml_node *metadata = own_node_at(object->root, "metadata", NULL);
-    const char *name = own_node_text(metadata, "name");
-    const char *namespace = own_node_text(metadata, "namespace");
+    const struct yaml_node *metadata = yaml_at(object->root, "metadata", NULL);
+    const char *name = yaml_text(metadata, "name");
+    const char *namespace = yaml_text(metadata, "namespace");
     char wanted[NAME_SIZE];
 
     name_of(wanted, sizeof wanted, f);
@@ -139,23 +141,30 @@ static bool is_outage(int r)
 
 /*
  * An outage changes nothing of what is known. Other failures count as an answer before anything is
- * known: what the node object can be told does not wait until another interface is mended.
+ * known: what the node object can be told does not wait until another interface is mended. Who may
+ * read no more keeps an object in mind, to delete it: NFD would go on with what it says.
  */
 static void reachable(void *self, int r, const struct err *e)
 {
     struct labels_feature *f = self;
 
     if (r == -ENOENT || r == -EACCES) {
-        yaml_doc_free(TAKE(f->object));
         f->other[0] = '\0';
         f->told = false;
     }
-    if (r == -EACCES && f->g->options.labels != GATEWAY_LABELS_NODE)
+    if (r == -ENOENT)
+        yaml_doc_free(TAKE(f->object));
+    if (r == -EACCES && f->g->options.labels != GATEWAY_LABELS_NODE &&
+        f->g->options.labels != GATEWAY_LABELS_OFF)
         log_event(LOG_WARNING,
                   "may not read NodeFeatures, so it is not known whether NFD runs reason=\"%s\"",
                   e->msg);
     if (r == -ENOENT || r == -EACCES || (!is_outage(r) && f->nfd == LABELS_NFD_UNKNOWN))
         set_nfd(f, LABELS_NFD_ABSENT, e->msg);
+    else if (r == 0 && f->forbidden)
+        set_nfd(f, LABELS_NFD_THERE, NULL); /* a watch goes on where it was, without `synced` */
+    if (r == 0 || !is_outage(r))
+        f->forbidden = r == -EACCES;
 }
 
 int labels_feature_open(struct labels_feature **out, struct gateway *g, struct err *e)
@@ -270,6 +279,8 @@ static void on_done(void *self, int r, const struct err *e)
     }
     f->error = (struct err){0};
     backoff_clear(&f->failures);
+    if (f->deed == DELETE)
+        yaml_doc_free(TAKE(f->object));
     if (f->removed) {
         TAKE(f->removed)(f->self);
         return;
@@ -325,6 +336,11 @@ static void send_deed(struct labels_feature *f, enum deed deed, const char *body
     f->deed = deed;
     if (http_send(&f->request, f->g->http, &question, &e) < 0)
         failed(f, &e);
+}
+
+bool labels_feature_is_ours(const struct labels_feature *f)
+{
+    return f->request || (f->object && !labels_feature_is_taken(f));
 }
 
 bool labels_feature_fails(const struct labels_feature *f)
@@ -403,9 +419,10 @@ void labels_feature_want(struct labels_feature *f, const struct labels *wanted)
 {
     if (wanted)
         tell_of_another(f);
-    if (f->request || f->nfd != LABELS_NFD_THERE || labels_feature_is_taken(f))
+    if (f->request || labels_feature_is_taken(f))
         return;
-    if (wanted && labels_owner_settled(f->owner) && !has_exactly(f, wanted))
+    if (wanted && f->nfd == LABELS_NFD_THERE && labels_owner_settled(f->owner) &&
+        !has_exactly(f, wanted))
         write_wanted(f, wanted);
     else if (!wanted && f->object)
         send_deed(f, DELETE, NULL);

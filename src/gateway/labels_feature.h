@@ -29,6 +29,9 @@ enum labels_nfd labels_feature_nfd(const struct labels_feature *f);
 /* Whether GPU feature discovery itself writes the object of our name in our namespace. */
 bool labels_feature_is_taken(const struct labels_feature *f);
 
+/* Whether there is one of ours, or a request of ours for it is under way. */
+bool labels_feature_is_ours(const struct labels_feature *f);
+
 /* Whether the last attempt to write the object failed. */
 bool labels_feature_fails(const struct labels_feature *f);
 

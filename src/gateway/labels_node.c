@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "config/yaml.h"
+#include "config/yaml_at.h"
 #include "gateway/gateway.h"
 #include "gateway/labels.h"
 #include "gateway/own_node.h"
@@ -16,10 +17,10 @@
 
 bool labels_node_shows(const struct yaml_node *node, const struct labels *wanted)
 {
-    const struct yaml_node *labels = own_node_at(node, "metadata", "labels", NULL);
+    const struct yaml_node *labels = yaml_at(node, "metadata", "labels", NULL);
 
     for (size_t i = 0; i < wanted->count; i++) {
-        const char *value = own_node_text(labels, wanted->items[i].key);
+        const char *value = yaml_text(labels, wanted->items[i].key);
 
         if (!value || strcmp(value, wanted->items[i].value) != 0)
             return false;
@@ -44,7 +45,7 @@ static bool has_item(const char *list, const char *item)
 
 static bool is_by_nfd(const struct yaml_node *node, const char *key)
 {
-    const struct yaml_node *annotations = own_node_at(node, "metadata", "annotations", NULL);
+    const struct yaml_node *annotations = yaml_at(node, "metadata", "annotations", NULL);
     size_t name_size = strlen(NFD_ANNOTATION);
 
     for (size_t i = 0; annotations && annotations->kind == YAML_MAP && i < annotations->count;
@@ -69,7 +70,7 @@ bool labels_node_by_nfd(const struct yaml_node *node, const struct labels *wante
 
 static bool is_text(const struct yaml_node *map, const char *key, const char *text)
 {
-    const char *found = own_node_text(map, key);
+    const char *found = yaml_text(map, key);
 
     return found && strcmp(found, text) == 0;
 }
@@ -96,17 +97,17 @@ static void compare_owned(struct labels_node_owned *out, const struct yaml_node 
 struct labels_node_owned labels_node_owned(const struct yaml_node *node,
                                            const struct labels *wanted)
 {
-    const struct yaml_node *entries = own_node_at(node, "metadata", "managedFields", NULL);
+    const struct yaml_node *entries = yaml_at(node, "metadata", "managedFields", NULL);
     struct labels_node_owned out = {.entry = -1, .lacks = wanted->count > 0};
 
     for (size_t i = 0; entries && entries->kind == YAML_LIST && i < entries->count; i++) {
         const struct yaml_node *entry = entries->items[i];
 
         if (!is_text(entry, "manager", GATEWAY_MANAGER) || !is_text(entry, "operation", "Apply") ||
-            own_node_text(entry, "subresource"))
+            yaml_text(entry, "subresource"))
             continue;
         out.entry = (ptrdiff_t)i;
-        compare_owned(&out, own_node_at(entry, "fieldsV1", "f:metadata", "f:labels", NULL), wanted);
+        compare_owned(&out, yaml_at(entry, "fieldsV1", "f:metadata", "f:labels", NULL), wanted);
         break;
     }
     return out;
@@ -147,7 +148,7 @@ void labels_node_write_release(struct buf *out, ptrdiff_t entry)
 bool labels_node_write_leftovers(struct buf *out, const struct yaml_node *node,
                                  const struct labels *wanted)
 {
-    const struct yaml_node *labels = own_node_at(node, "metadata", "labels", NULL);
+    const struct yaml_node *labels = yaml_at(node, "metadata", "labels", NULL);
     struct json j;
     size_t found = 0;
 

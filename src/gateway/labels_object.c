@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "config/yaml.h"
+#include "config/yaml_at.h"
 #include "gateway/labels_list.h"
 #include "gateway/labels_owner.h"
 #include "gateway/own_node.h"
@@ -19,7 +20,7 @@ enum { NAME_SIZE = 300 /* a node's has at most 253 characters */ };
 
 static bool is_text(const struct yaml_node *map, const char *key, const char *text)
 {
-    const char *found = own_node_text(map, key);
+    const char *found = yaml_text(map, key);
 
     return found && strcmp(found, text) == 0;
 }
@@ -35,19 +36,18 @@ static bool has_item(const struct yaml_node *list, const char *key, const char *
 
 bool labels_object_by_nvidia(const struct yaml_node *object)
 {
-    return has_item(own_node_at(object, "metadata", "managedFields", NULL), "manager",
-                    NVIDIA_MANAGER);
+    return has_item(yaml_at(object, "metadata", "managedFields", NULL), "manager", NVIDIA_MANAGER);
 }
 
 bool labels_object_has(const struct yaml_node *object, const struct labels_object *like,
                        const struct labels *wanted)
 {
-    const struct yaml_node *metadata = own_node_at(object, "metadata", NULL);
-    const struct yaml_node *labels = own_node_at(object, "spec", "labels", NULL);
+    const struct yaml_node *metadata = yaml_at(object, "metadata", NULL);
+    const struct yaml_node *labels = yaml_at(object, "spec", "labels", NULL);
     const char *uid = labels_owner_uid(like->owner);
 
-    if (!is_text(own_node_at(metadata, "labels", NULL), NODE_LABEL, like->node) ||
-        (uid && !has_item(own_node_at(metadata, "ownerReferences", NULL), "uid", uid)))
+    if (!is_text(yaml_at(metadata, "labels", NULL), NODE_LABEL, like->node) ||
+        (uid && !has_item(yaml_at(metadata, "ownerReferences", NULL), "uid", uid)))
         return false;
     for (size_t i = 0; i < wanted->count; i++)
         if (!is_text(labels, wanted->items[i].key, wanted->items[i].value))
@@ -57,7 +57,7 @@ bool labels_object_has(const struct yaml_node *object, const struct labels_objec
 
 bool labels_object_has_more(const struct yaml_node *object, const struct labels *wanted)
 {
-    const struct yaml_node *labels = own_node_at(object, "spec", "labels", NULL);
+    const struct yaml_node *labels = yaml_at(object, "spec", "labels", NULL);
 
     for (size_t i = 0; labels && labels->kind == YAML_MAP && i < labels->count; i++)
         if (!labels_find(wanted, labels->pairs[i].key->text))
@@ -108,7 +108,7 @@ void labels_object_write(struct buf *out, const struct labels_object *like,
 void labels_object_write_trim(struct buf *out, const struct yaml_node *object,
                               const struct labels *wanted)
 {
-    const struct yaml_node *labels = own_node_at(object, "spec", "labels", NULL);
+    const struct yaml_node *labels = yaml_at(object, "spec", "labels", NULL);
     struct json j;
 
     json_init(&j, out, 0);

@@ -16,6 +16,7 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "config/yaml.h"
+#include "config/yaml_at.h"
 #include "gateway/gateway.h"
 #include "gateway/own_node.h"
 
@@ -74,7 +75,7 @@ void labels_owner_close(struct labels_owner *o)
 
 static bool copy(char *field, size_t size, const struct yaml_node *map, const char *key)
 {
-    const char *text = own_node_text(map, key);
+    const char *text = yaml_text(map, key);
 
     return text && text_copy(field, size, text);
 }
@@ -82,12 +83,12 @@ static bool copy(char *field, size_t size, const struct yaml_node *map, const ch
 /* False: the pod is of no DaemonSet. */
 static bool read_pod(struct labels_owner *o, const struct yaml_node *pod)
 {
-    const struct yaml_node *metadata = own_node_at(pod, "metadata", NULL);
-    const struct yaml_node *owners = own_node_at(metadata, "ownerReferences", NULL);
+    const struct yaml_node *metadata = yaml_at(pod, "metadata", NULL);
+    const struct yaml_node *owners = yaml_at(metadata, "ownerReferences", NULL);
 
     for (size_t i = 0; owners && owners->kind == YAML_LIST && i < owners->count; i++) {
         const struct yaml_node *owner = owners->items[i];
-        const char *kind = own_node_text(owner, "kind");
+        const char *kind = yaml_text(owner, "kind");
 
         if (kind && strcmp(kind, "DaemonSet") == 0)
             return copy(o->daemon_set, sizeof o->daemon_set, owner, "name") &&

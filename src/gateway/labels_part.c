@@ -7,6 +7,8 @@
  * applied to the node as well, and given up without a change once its annotation lists them all.
  * So they move from one way to the other without a gap, and what is applied goes away by itself
  * when it is not applied any more.
+ *
+ * Where labels are off, what an earlier setting wrote is taken back in the same ways, once.
  */
 #include "gateway/labels_part.h"
 
@@ -94,7 +96,7 @@ int labels_part_open(struct labels_part **out, struct gateway *g, struct err *e)
     (void)uv_timer_init(g->loop, &p->timer);
     p->timer.data = p;
     *out = p;
-    return g->options.labels == GATEWAY_LABELS_OFF ? 0 : open_all(p, e);
+    return open_all(p, e);
 }
 
 static void closed(uv_handle_t *handle)
@@ -152,20 +154,23 @@ static void make(struct labels_part *p)
         take(p, &made);
 }
 
-static void patch(struct node_patch *by, enum http_content content, const struct buf *body)
+/* Whether the very same was written before, and is undone or not yet seen. */
+static bool patch(struct node_patch *by, enum http_content content, const struct buf *body)
 {
-    if (!buf_check(body, NULL))
-        node_patch_want(by, &(struct node_patch_order){
-                                .key = body->data, .content = content, .body = body->data});
+    if (buf_check(body, NULL) != 0)
+        return false;
+    node_patch_want(
+        by, &(struct node_patch_order){.key = body->data, .content = content, .body = body->data});
+    return node_patch_wrote(by, body->data);
 }
 
-static void apply(struct labels_part *p)
+static bool apply(struct labels_part *p, const struct labels *wanted)
 {
     OWN(buf_done) struct buf body;
 
     buf_init(&body, LABELS_NODE_PATCH_MAX);
-    labels_node_write_apply(&body, p->g->options.node_name, &p->wanted);
-    patch(p->apply, HTTP_APPLY, &body);
+    labels_node_write_apply(&body, p->g->options.node_name, wanted);
+    return patch(p->apply, HTTP_APPLY, &body);
 }
 
 static void release(struct labels_part *p, ptrdiff_t entry)
@@ -174,7 +179,7 @@ static void release(struct labels_part *p, ptrdiff_t entry)
 
     buf_init(&body, LABELS_NODE_PATCH_MAX);
     labels_node_write_release(&body, entry);
-    patch(p->release, HTTP_JSON_PATCH, &body);
+    (void)patch(p->release, HTTP_JSON_PATCH, &body);
 }
 
 static void remove_leftovers(struct labels_part *p, const struct yaml_node *node)
@@ -183,7 +188,7 @@ static void remove_leftovers(struct labels_part *p, const struct yaml_node *node
 
     buf_init(&body, LABELS_NODE_PATCH_MAX);
     if (labels_node_write_leftovers(&body, node, &p->wanted))
-        patch(p->leftovers, HTTP_MERGE_PATCH, &body);
+        (void)patch(p->leftovers, HTTP_MERGE_PATCH, &body);
 }
 
 /* Whether so long has gone since then; if not, the part looks again when it has. */
@@ -225,18 +230,20 @@ static void look_with_nfd(struct labels_part *p, const struct yaml_node *node)
         p->missing_since_ms = uv_now(p->g->loop);
     had_time = labels_feature_fails(p->feature) || is_over(p, p->missing_since_ms, NFD_ACTS_MS);
     if (owned.entry >= 0 ? !shows || owned.excess : !shows && had_time)
-        apply(p);
+        (void)apply(p, &p->wanted);
     if (had_time && !labels_feature_fails(p->feature))
         tell_late(p);
 }
 
+/* Once the node has had the labels the NodeFeature goes, by which an NFD that runs undoes them. */
 static void look_without_nfd(struct labels_part *p, const struct yaml_node *node)
 {
     struct labels_node_owned owned = labels_node_owned(node, &p->wanted);
 
     p->missing_since_ms = 0;
     if (!labels_node_shows(node, &p->wanted) || owned.lacks || owned.excess) {
-        apply(p);
+        if (apply(p, &p->wanted))
+            labels_feature_want(p->feature, NULL);
         return;
     }
     remove_leftovers(p, node);
@@ -269,12 +276,29 @@ static bool is_nfd_to_label(const struct labels_part *p)
     return false;
 }
 
+/* Only what the server says is ours: who does not want our labels may have others' there. */
+static void look_off(struct labels_part *p, const struct yaml_node *node)
+{
+    bool applied;
+
+    if (!p->feature || !node || labels_feature_nfd(p->feature) == LABELS_NFD_UNKNOWN)
+        return;
+    applied = labels_node_owned(node, &(struct labels){0}).entry >= 0;
+    if (applied)
+        (void)apply(p, NULL);
+    labels_feature_want(p->feature, NULL);
+    if (!applied && !labels_feature_is_ours(p->feature))
+        labels_feature_close(TAKE(p->feature));
+}
+
 void labels_part_look(struct labels_part *p)
 {
     const struct yaml_node *node = own_node_object(p->g->own_node);
 
-    if (p->g->options.labels == GATEWAY_LABELS_OFF)
+    if (p->g->options.labels == GATEWAY_LABELS_OFF) {
+        look_off(p, node);
         return;
+    }
     make(p);
     tell_refused(p);
     if (!p->made || !node ||
@@ -309,7 +333,9 @@ static void on_step(void *self, int r, const struct err *e)
         log_event(LOG_WARNING, "labels not removed reason=\"%s\"%s", e->msg,
                   final ? "" : "; trying again");
     if (final)
-        p->step = p->step == REMOVE_APPLIED ? REMOVE_LEFTOVERS : REMOVE_END;
+        p->step = p->step == REMOVE_APPLIED && p->g->options.labels != GATEWAY_LABELS_OFF
+                      ? REMOVE_LEFTOVERS
+                      : REMOVE_END;
     (void)uv_timer_start(&p->timer, on_remove_timer, final ? 0 : backoff_wait_ms(&p->backoff), 0);
 }
 
@@ -353,7 +379,7 @@ static void feature_removed(void *self)
 
 void labels_part_remove(struct labels_part *p, labels_part_removed *done, void *self)
 {
-    if (p->g->options.labels == GATEWAY_LABELS_OFF) {
+    if (!p->feature) { /* off, and nothing is left */
         done(self);
         return;
     }

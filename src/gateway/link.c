@@ -6,6 +6,7 @@
  */
 #include "gateway/link.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,6 +88,24 @@ static void is_up(struct link *l)
     l->told = false;
 }
 
+unsigned link_silence_ms(const struct link *l)
+{
+    unsigned grace_ms = l->g->options.carved_grace_ms;
+
+    return grace_ms > LINK_SILENCE_MS ? grace_ms : LINK_SILENCE_MS;
+}
+
+/* A silence is part of the grace: it is counted from what carved said last. */
+static void begin_grace(struct link *l, const struct err *e)
+{
+    unsigned silent_ms = e->code == EHOSTDOWN ? link_silence_ms(l) : 0;
+    unsigned grace_ms = l->g->options.carved_grace_ms;
+
+    l->down_since_ms = uv_now(l->g->loop) - silent_ms;
+    (void)uv_timer_start(&l->away, away_for_long, grace_ms > silent_ms ? grace_ms - silent_ms : 0,
+                         0);
+}
+
 static void is_down(struct link *l, const struct err *e)
 {
     unsigned wait_ms = backoff_wait_ms(&l->backoff);
@@ -99,8 +118,7 @@ static void is_down(struct link *l, const struct err *e)
     l->warned = true;
     if (l->up) {
         l->up = false;
-        l->down_since_ms = uv_now(l->g->loop);
-        (void)uv_timer_start(&l->away, away_for_long, l->g->options.carved_grace_ms, 0);
+        begin_grace(l, e);
         gateway_changed(l->g);
     }
     watch_folder(l);
@@ -153,6 +171,7 @@ static void connect_now(uv_timer_t *timer)
     const struct grpc_question question = {
         .socket_path = l->g->options.socket,
         .method = LINK_METHODS "Watch",
+        .silence_ms = link_silence_ms(l),
         .max_answer = NODE_STATE_MAX_BYTES,
         .message_cb = state_came,
         .done_cb = watch_ended,
@@ -172,7 +191,7 @@ int link_open(struct link **out, struct gateway *g, struct err *e)
     l->g = g;
     l->backoff = (struct backoff){.first_ms = FIRST_MS, .last_ms = LAST_MS};
     l->down_since_ms = uv_now(g->loop);
-    (void)err_set(&l->error, ENOTCONN, "not asked yet");
+    (void)err_set(&l->error, ENOTCONN, "it has not answered yet");
     LIST_INIT(&l->calls);
     (void)uv_timer_init(g->loop, &l->retry);
     (void)uv_timer_init(g->loop, &l->away);

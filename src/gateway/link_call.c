@@ -168,8 +168,10 @@ int link_apply_mig(struct link_call **out, struct link *l, const struct node_mig
     if (r < 0)
         return r;
     return call_start(out, l, &like,
-                      &(struct grpc_question){
-                          .message = bytes.data, .size = bytes.size, .message_cb = progress_came},
+                      &(struct grpc_question){.message = bytes.data,
+                                              .size = bytes.size,
+                                              .silence_ms = link_silence_ms(l),
+                                              .message_cb = progress_came},
                       e);
 }
 
@@ -230,10 +232,12 @@ int link_reboot(struct link_call **out, struct link *l, const char *why, link_do
     r = node_reboot_request_pack(&bytes, &request, e);
     if (r < 0)
         return r;
-    return call_start(
-        out, l, &like,
-        &(struct grpc_question){.message = bytes.data, .size = bytes.size, .timeout_ms = SHORT_MS},
-        e);
+    /* No deadline: carved has one for its command, and answers then as long as it lives. */
+    return call_start(out, l, &like,
+                      &(struct grpc_question){.message = bytes.data,
+                                              .size = bytes.size,
+                                              .silence_ms = link_silence_ms(l)},
+                      e);
 }
 
 void link_cancel(struct link_call *call)

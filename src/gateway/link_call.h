@@ -15,6 +15,8 @@
 
 #define LINK_METHODS "/carve.v1.Node/"
 
+enum { LINK_SILENCE_MS = 4000 }; /* at least: a loaded machine's answer takes its time */
+
 LIST_HEAD(link_calls, link_call);
 
 struct link {
@@ -32,6 +34,9 @@ struct link {
     unsigned n_handles;
     struct link_calls calls;
 };
+
+/* How long carved may say nothing on a connection before it counts as away. */
+unsigned link_silence_ms(const struct link *l);
 
 /* Has the state told anew, from the beginning of a watch: then it is newer than any answer. */
 void link_begin_again(struct link *l);

@@ -45,6 +45,7 @@ struct mig_part {
     uint64_t generation;
     enum mig_word told; /* by an Event */
     char told_words[MIG_STATE_WORDS];
+    char failure[MIG_STATE_WORDS]; /* of this wish, the last; "" */
     uv_timer_t timer;
     mig_part_removed *removed;
     void *remover;
@@ -142,6 +143,7 @@ static void wish_nothing(struct mig_part *p)
         return;
     mig_work_cancel(p->work);
     mig_state_clear(&p->state);
+    p->failure[0] = '\0';
     free(TAKE(p->wish));
     free(TAKE(p->file));
     free(TAKE(p->text));
@@ -165,6 +167,7 @@ static void wish(struct mig_part *p, const char *name, const char *file, const c
         left.words = p->told_words;
     }
     p->told = left.word;
+    p->failure[0] = '\0';
     if (left.words != p->told_words)
         (void)TEXT_COPY(p->told_words, left.words ? left.words : "");
     mig_state_wish(&p->state, now_ms, &left);
@@ -252,6 +255,8 @@ static void tell(struct mig_part *p)
 {
     const struct mig_state *s = &p->state;
 
+    if (s->word == MIG_WORD_FAILED || s->word == MIG_WORD_SUCCESS)
+        (void)TEXT_COPY(p->failure, s->word == MIG_WORD_FAILED ? s->words : "");
     if (s->word == p->told && (s->word == MIG_WORD_PENDING || same(s->words, p->told_words)))
         return;
     p->told = s->word;
@@ -361,6 +366,24 @@ bool mig_part_settled(const struct mig_part *p)
     if (!wished(p))
         return true;
     return p->wish && p->state.word == MIG_WORD_SUCCESS && p->state.proved;
+}
+
+const char *mig_part_wish(const struct mig_part *p)
+{
+    return p->wish ? p->wish : "";
+}
+
+const char *mig_part_words(const struct mig_part *p)
+{
+    return p->state.words;
+}
+
+const char *mig_part_failed(const struct mig_part *p, bool *for_good)
+{
+    const struct mig_state *s = &p->state;
+
+    *for_good = s->word == MIG_WORD_FAILED && s->hopeless;
+    return p->wish && p->failure[0] ? p->failure : NULL;
 }
 
 static void on_remove(uv_timer_t *timer)

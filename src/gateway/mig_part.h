@@ -20,6 +20,16 @@ void mig_part_close(struct mig_part *part);
  */
 bool mig_part_settled(const struct mig_part *part);
 
+/* The layout that is asked for, and how far it is, in words; "" where none is. */
+const char *mig_part_wish(const struct mig_part *part);
+const char *mig_part_words(const struct mig_part *part);
+
+/*
+ * Why the layout that is asked for could not be made, also while that is tried again; NULL: it has
+ * not failed. *for_good: no further try will end otherwise until label, file or boards change.
+ */
+const char *mig_part_failed(const struct mig_part *part, bool *for_good);
+
 /* At the end of carve on this node: removes what this part wrote, before the part is closed. */
 typedef void mig_part_removed(void *self);
 void mig_part_remove(struct mig_part *part, mig_part_removed *done, void *self);

@@ -48,6 +48,7 @@ static void failed(struct mig_state *s, uint64_t now_ms, const char *words, bool
     s->taint = false;
     s->applied = false;
     s->proved = false;
+    s->hopeless = false;
     say(s, words);
     backoff_clear(&s->poll);
     backoff_clear(&s->drain);
@@ -213,6 +214,7 @@ static bool is_away(int code)
     case EAGAIN:
     case ECONNRESET:
     case ECONNREFUSED:
+    case EHOSTDOWN:
     case ECANCELED:
     case EPIPE:
     case ENOTCONN:
@@ -227,7 +229,7 @@ void mig_state_refused(struct mig_state *s, uint64_t now_ms, const struct err *e
     bool of_gpus = s->act == MIG_ACT_CHECK || s->act == MIG_ACT_APPLY;
     bool for_good = e->code == EINVAL || e->code == ENOENT || e->code == EPERM;
 
-    if (s->act == MIG_ACT_REBOOT && (is_away(e->code) || e->code == ETIMEDOUT)) {
+    if (s->act == MIG_ACT_REBOOT && is_away(e->code)) {
         mig_state_rebooting(s); /* perhaps the reboot has ended it, or is yet to come */
     } else if (s->act == MIG_ACT_REBOOT) {
         s->rebooted = false; /* nobody has rebooted */
@@ -240,7 +242,11 @@ void mig_state_refused(struct mig_state *s, uint64_t now_ms, const struct err *e
         (void)snprintf(s->busy, sizeof s->busy, "%s", e->msg);
         go(s, MIG_ACT_HOLDERS, now_ms);
     } else {
+        /* What does not fit on a board is asked again all the same: the code has other meanings. */
+        bool too_much = e->code == ENOSPC && s->act == MIG_ACT_CHECK;
+
         failed(s, now_ms, e->msg, !for_good);
+        s->hopeless = for_good || too_much;
     }
 }
 

@@ -57,6 +57,7 @@ struct mig_state {
     bool taint;                  /* new pods are to be kept away */
     bool rebooted;               /* a reboot was asked for, for this wish */
     bool proved;                 /* a dry run has found the GPUs as wished */
+    bool hopeless;               /* it failed for what the wish is on these boards */
 
     enum mig_act act;
     bool under_way;         /* act is */

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "gateway/drain.h"
+#include "gateway/events.h"
 #include "gateway/gateway.h"
 #include "gateway/link.h"
 #include "node/node_holders.h"
@@ -157,7 +158,16 @@ static void on_held(void *self, int r, const struct err *e)
     }
 }
 
-static void on_drained(void *self, int r, const char *never, const char *words, const struct err *e)
+static void on_evicted(void *self, const char *namespace, const char *name)
+{
+    const struct mig_work *w = self;
+
+    events_tell(w->g->events, false, "MigHolderEvicted",
+                "pod %s/%s is evicted, since it holds a slice that the new MIG layout takes away",
+                namespace, name);
+}
+
+static void on_drained(void *self, int r, const struct drain_result *result, const struct err *e)
 {
     struct mig_work *w = self;
 
@@ -165,7 +175,7 @@ static void on_drained(void *self, int r, const char *never, const char *words, 
     if (r < 0)
         mig_state_refused(w->state, now(w), e);
     else
-        mig_state_drained(w->state, now(w), never, words);
+        mig_state_drained(w->state, now(w), result->never, result->words);
     gateway_changed(w->g);
 }
 
@@ -181,6 +191,20 @@ static void on_rebooting(void *self, int r, const struct err *e)
     gateway_changed(w->g);
 }
 
+static int begin_drain(struct mig_work *w, struct err *e)
+{
+    const struct drain_order order = {
+        .pods = w->block->pods,
+        .n_pods = w->block->n_pods,
+        .all_or_none = true,
+        .evicted = on_evicted,
+        .done = on_drained,
+        .self = w,
+    };
+
+    return drain_start(&w->drain, w->g, &order, e);
+}
+
 static int begin(struct mig_work *w, enum mig_act act, struct err *e)
 {
     char why[WHY_SIZE];
@@ -194,7 +218,7 @@ static int begin(struct mig_work *w, enum mig_act act, struct err *e)
         mig_block_free(TAKE(w->block));
         return link_holders(&w->call, w->g->link, on_holders, on_held, w, e);
     case MIG_ACT_DRAIN:
-        return drain_start(&w->drain, w->g, w->block->pods, w->block->n_pods, on_drained, w, e);
+        return begin_drain(w, e);
     case MIG_ACT_REBOOT:
         (void)TEXT_COPY(why, w->state->words);
         return link_reboot(&w->call, w->g->link, why, on_rebooting, w, e);

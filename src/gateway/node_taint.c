@@ -13,6 +13,7 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "config/yaml.h"
+#include "config/yaml_at.h"
 #include "gateway/gateway.h"
 #include "gateway/node_patch.h"
 #include "gateway/own_node.h"
@@ -69,18 +70,18 @@ void node_taint_close(struct node_taint *t)
     free(t);
 }
 
-/* One with an effect that we would not write is somebody else's; a node has each but once. */
-static bool is_ours(const struct node_taint *t, const struct yaml_node *taint)
+static bool is_it(const struct yaml_node *taint, const char *key, const char *effect)
 {
-    const char *key = own_node_text(taint, "key"), *effect = own_node_text(taint, "effect");
+    const char *has_key = yaml_text(taint, "key"), *has_effect = yaml_text(taint, "effect");
 
-    return key && effect && strcmp(key, t->key) == 0 && strcmp(effect, t->effect) == 0;
+    return has_key && has_effect && strcmp(has_key, key) == 0 &&
+           (!effect || strcmp(has_effect, effect) == 0);
 }
 
 static const struct yaml_node *list_of(const struct node_taint *t)
 {
     const struct yaml_node *taints =
-        own_node_at(own_node_object(t->g->own_node), "spec", "taints", NULL);
+        yaml_at(own_node_object(t->g->own_node), "spec", "taints", NULL);
 
     return taints && taints->kind == YAML_LIST ? taints : NULL;
 }
@@ -90,7 +91,7 @@ bool node_taint_there(const struct node_taint *t)
     const struct yaml_node *taints = list_of(t);
 
     for (size_t i = 0; taints && i < taints->count; i++)
-        if (is_ours(t, taints->items[i]))
+        if (is_it(taints->items[i], t->key, t->effect))
             return true;
     return false;
 }
@@ -125,10 +126,10 @@ static void write_taint(struct json *j, const struct node_taint *t, const char *
 }
 
 /* A list that somebody else begins at the same time is not to be replaced. */
-static void write_added(struct json *j, const struct node_taint *t)
+static void write_ops(struct json *j, const struct node_taint *t)
 {
-    const char *version = own_node_text(
-        own_node_at(own_node_object(t->g->own_node), "metadata", NULL), "resourceVersion");
+    const char *version =
+        yaml_text(yaml_at(own_node_object(t->g->own_node), "metadata", NULL), "resourceVersion");
 
     if (list_of(t)) {
         write_op(j, "add", "/spec/taints/-");
@@ -144,30 +145,42 @@ static void write_added(struct json *j, const struct node_taint *t)
     json_object_end(j);
 }
 
-/* Each by its place, from the last, and tested just before. */
-static void write_removed(struct json *j, const struct node_taint *t)
+void node_taint_write_removed(struct buf *out, const struct yaml_node *taints, const char *key,
+                              const char *effect)
 {
-    const struct yaml_node *taints = list_of(t);
+    struct json j;
 
+    json_init(&j, out, 0);
+    json_array(&j, NULL);
     for (size_t i = taints ? taints->count : 0; i-- > 0;) {
         char path[64];
 
-        if (!is_ours(t, taints->items[i]))
+        if (!is_it(taints->items[i], key, effect))
             continue;
         (void)snprintf(path, sizeof path, "/spec/taints/%zu/key", i);
-        write_test(j, path, t->key);
+        write_test(&j, path, key);
         (void)snprintf(path, sizeof path, "/spec/taints/%zu/effect", i);
-        write_test(j, path, t->effect);
+        write_test(&j, path, yaml_text(taints->items[i], "effect"));
         (void)snprintf(path, sizeof path, "/spec/taints/%zu", i);
-        write_op(j, "remove", path);
-        json_object_end(j);
+        write_op(&j, "remove", path);
+        json_object_end(&j);
     }
+    json_array_end(&j);
+}
+
+static void write_added(struct buf *out, const struct node_taint *t)
+{
+    struct json j;
+
+    json_init(&j, out, 0);
+    json_array(&j, NULL);
+    write_ops(&j, t);
+    json_array_end(&j);
 }
 
 void node_taint_keep(struct node_taint *t, bool wanted)
 {
     OWN(buf_done) struct buf body = {0};
-    struct json j;
 
     if (node_taint_there(t))
         t->coming = false;
@@ -175,13 +188,10 @@ void node_taint_keep(struct node_taint *t, bool wanted)
         return;
     t->coming = wanted;
     buf_init(&body, PATCH_MAX);
-    json_init(&j, &body, 0);
-    json_array(&j, NULL);
     if (wanted)
-        write_added(&j, t);
+        write_added(&body, t);
     else
-        write_removed(&j, t);
-    json_array_end(&j);
+        node_taint_write_removed(&body, list_of(t), t->key, t->effect);
     if (!body.failed)
         node_patch_want(t->patch, &(struct node_patch_order){.key = wanted ? "there" : "gone",
                                                              .content = HTTP_JSON_PATCH,

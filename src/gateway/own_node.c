@@ -5,7 +5,6 @@
 #include "gateway/own_node.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "config/yaml.h"
+#include "config/yaml_at.h"
 #include "gateway/amount.h"
 #include "gateway/gateway.h"
 
@@ -32,7 +32,7 @@ struct own_node {
 static void put(void *self, struct yaml_doc *object)
 {
     struct own_node *n = self;
-    const struct yaml_node *name = own_node_at(object->root, "metadata", "name", NULL);
+    const struct yaml_node *name = yaml_at(object->root, "metadata", "name", NULL);
 
     /* A server that does not know the selector must not make us somebody else. */
     if (!name || name->kind != YAML_SCALAR || strcmp(name->text, n->g->options.node_name) != 0) {
@@ -119,51 +119,19 @@ const struct yaml_node *own_node_object(const struct own_node *n)
     return n->object ? n->object->root : NULL;
 }
 
-static const struct yaml_node *member(const struct yaml_node *map, const char *key)
-{
-    if (!map || map->kind != YAML_MAP)
-        return NULL;
-    for (size_t i = 0; i < map->count; i++)
-        if (strcmp(map->pairs[i].key->text, key) == 0)
-            return map->pairs[i].value;
-    return NULL;
-}
-
-const struct yaml_node *own_node_at(const struct yaml_node *node, ...)
-{
-    va_list names;
-    const char *name;
-
-    va_start(names, node);
-    while (node && (name = va_arg(names, const char *)) != NULL)
-        node = member(node, name);
-    va_end(names);
-    return node;
-}
-
-static const char *text_of(const struct yaml_node *node)
-{
-    return node && node->kind == YAML_SCALAR ? node->text : NULL;
-}
-
-const char *own_node_text(const struct yaml_node *map, const char *key)
-{
-    return text_of(member(map, key));
-}
-
 const char *own_node_uid(const struct own_node *n)
 {
-    return text_of(own_node_at(own_node_object(n), "metadata", "uid", NULL));
+    return yaml_text(yaml_at(own_node_object(n), "metadata", NULL), "uid");
 }
 
 const char *own_node_label(const struct own_node *n, const char *key)
 {
-    return text_of(own_node_at(own_node_object(n), "metadata", "labels", key, NULL));
+    return yaml_text(yaml_at(own_node_object(n), "metadata", "labels", NULL), key);
 }
 
 const char *own_node_annotation(const struct own_node *n, const char *key)
 {
-    return text_of(own_node_at(own_node_object(n), "metadata", "annotations", key, NULL));
+    return yaml_text(yaml_at(own_node_object(n), "metadata", "annotations", NULL), key);
 }
 
 /* The element of a list whose member `key` has this text. */
@@ -171,7 +139,7 @@ static const struct yaml_node *find_in(const struct yaml_node *list, const char 
                                        const char *text)
 {
     for (size_t i = 0; list && list->kind == YAML_LIST && i < list->count; i++) {
-        const char *found = own_node_text(list->items[i], key);
+        const char *found = yaml_text(list->items[i], key);
 
         if (found && strcmp(found, text) == 0)
             return list->items[i];
@@ -181,13 +149,13 @@ static const struct yaml_node *find_in(const struct yaml_node *list, const char 
 
 const struct yaml_node *own_node_condition(const struct own_node *n, const char *type)
 {
-    return find_in(own_node_at(own_node_object(n), "status", "conditions", NULL), "type", type);
+    return find_in(yaml_at(own_node_object(n), "status", "conditions", NULL), "type", type);
 }
 
 int64_t own_node_allocatable(const struct own_node *n, const char *resource)
 {
     const char *amount =
-        text_of(own_node_at(own_node_object(n), "status", "allocatable", resource, NULL));
+        yaml_text(yaml_at(own_node_object(n), "status", "allocatable", NULL), resource);
 
     return amount ? amount_whole(amount) : -1;
 }
@@ -195,27 +163,27 @@ int64_t own_node_allocatable(const struct own_node *n, const char *resource)
 bool own_node_taint(const struct own_node *n, const char *key, const char **effect)
 {
     const struct yaml_node *taint =
-        find_in(own_node_at(own_node_object(n), "spec", "taints", NULL), "key", key);
+        find_in(yaml_at(own_node_object(n), "spec", "taints", NULL), "key", key);
 
     if (taint && effect)
-        *effect = own_node_text(taint, "effect");
+        *effect = yaml_text(taint, "effect");
     return taint != NULL;
 }
 
 const char *own_node_condition_manager(const struct own_node *n, const char *type)
 {
     const struct yaml_node *entries =
-        own_node_at(own_node_object(n), "metadata", "managedFields", NULL);
+        yaml_at(own_node_object(n), "metadata", "managedFields", NULL);
     const char *found = NULL;
     char key[160];
 
     (void)snprintf(key, sizeof key, "k:{\"type\":\"%s\"}", type);
     for (size_t i = 0; entries && entries->kind == YAML_LIST && i < entries->count; i++) {
         const struct yaml_node *entry = entries->items[i];
-        const char *manager = own_node_text(entry, "manager");
+        const char *manager = yaml_text(entry, "manager");
 
         /* Times would not tell: an entry's is that of any write of its manager. */
-        if (manager && own_node_at(entry, "fieldsV1", "f:status", "f:conditions", key, NULL) &&
+        if (manager && yaml_at(entry, "fieldsV1", "f:status", "f:conditions", key, NULL) &&
             (!found || strcmp(found, GATEWAY_MANAGER) == 0))
             found = manager;
     }

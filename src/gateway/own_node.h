@@ -39,13 +39,4 @@ int own_node_patch(struct http_request **out, struct own_node *n, const char *su
                    enum http_content content, const char *body, http_done *done, void *self,
                    struct err *e);
 
-/* The text of a map's member; NULL if there is none, or no text. Borrowed as the object. */
-const char *own_node_text(const struct yaml_node *map, const char *key);
-
-/*
- * Finds a member along names that end with NULL: own_node_at(object, "status", "allocatable",
- * NULL).
- */
-const struct yaml_node *own_node_at(const struct yaml_node *node, ...) __attribute__((sentinel));
-
 #endif

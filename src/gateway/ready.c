@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The handshake with Karpenter: see ready.h. While the node has the start-up taint, finds what is
- * still missing, removes the taint once nothing is, and speaks up when that takes too long. A node
+ * still missing (ready_missing.h), removes the taint once nothing is, and speaks up when that takes
+ * too long, or at once when waiting is in vain. A node
  * without the taint is none of its business, so the taint is never put back and a node that serves
  * is never called broken from here.
  */
 #include "gateway/ready.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,14 +19,13 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "config/yaml.h"
-#include "gateway/choice.h"
+#include "config/yaml_at.h"
 #include "gateway/condition.h"
 #include "gateway/events.h"
 #include "gateway/gateway.h"
-#include "gateway/link.h"
-#include "gateway/mig_part.h"
+#include "gateway/node_taint.h"
 #include "gateway/own_node.h"
-#include "gpu/gpu.h"
+#include "gateway/ready_missing.h"
 #include "node/node_state.h"
 
 enum {
@@ -37,12 +36,6 @@ enum {
     PATCH_MAX = 16 << 10,
     FIRST_MS = 100,
     LAST_MS = 60 * 1000,
-};
-
-/* What is not there yet: one CamelCase word, and words for people. reason NULL: nothing. */
-struct missing {
-    const char *reason;
-    char words[WORDS_SIZE];
 };
 
 struct ready {
@@ -62,110 +55,6 @@ struct ready {
     const char *late;           /* the reason that condition and Event were told; NULL: none */
     struct err error;           /* why the last patch failed */
 };
-
-static void say(struct missing *m, const char *reason, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void say(struct missing *m, const char *reason, const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    (void)vsnprintf(m->words, sizeof m->words, fmt, args);
-    va_end(args);
-    m->reason = reason;
-}
-
-/* Before the slices themselves can be looked at. */
-static void find_unsettled(struct missing *m, const struct gateway *g)
-{
-    const struct node_state *s = gateway_state(g);
-
-    if (!link_up(g->link))
-        say(m, "CarvedAway", "carved does not answer: %s", link_error(g->link));
-    else if (s->driver_error[0])
-        say(m, "DriverError", "the driver cannot be read: %s", s->driver_error);
-    else if (s->config_error[0])
-        say(m, "ConfigurationError", "the configuration is refused: %s", s->config_error);
-    else if (!choice_settled(g->choice))
-        say(m, "ConfigurationPending",
-            "the configuration that label '%s' chooses is not in force; see its Events",
-            g->options.config_label);
-    else if (!mig_part_settled(g->mig))
-        say(m, "LayoutPending",
-            "the MIG layout that label '%s' asks for is not made; see its "
-            "Events and label '%s.state'",
-            g->options.mig_label, g->options.mig_label);
-    else if (!s->resolved)
-        say(m, "HardwareUnread", "carved has not made slices of hardware and configuration yet");
-}
-
-static bool is_faulty(const struct node_state *s)
-{
-    for (unsigned i = 0; s->inventory && i < s->inventory->n_gpus; i++)
-        if (s->inventory->gpus[i].fault[0])
-            return true;
-    return s->n_faults > 0;
-}
-
-static bool is_cut(const struct node_state *s)
-{
-    for (unsigned i = 0; s->inventory && i < s->inventory->n_gpus; i++)
-        if (s->inventory->gpus[i].mig == GPU_MIG_ON)
-            return true;
-    return false;
-}
-
-/* A resource that has lost all its slices to a fault is not waited for, if others have some. */
-static void find_in_resource(struct missing *m, const struct gateway *g,
-                             const struct node_resource *r)
-{
-    int64_t allocatable = own_node_allocatable(g->own_node, r->name);
-    uint32_t there = allocatable < 0            ? 0
-                     : allocatable > UINT32_MAX ? UINT32_MAX
-                                                : (uint32_t)allocatable;
-
-    if (!r->registered)
-        say(m, "NotRegistered", "the kubelet has not taken resource '%s'", r->name);
-    else if (there < r->healthy)
-        say(m, "NotAllocatable", "of the %u healthy slices of '%s' %u are allocatable", r->healthy,
-            r->name, there);
-    else if (r->slices > 0 && r->healthy == 0 && !is_faulty(gateway_state(g)))
-        say(m, "NoHealthySlices", "none of the slices of '%s' is healthy", r->name);
-}
-
-/*
- * No slice at all is a mistake if a GPU is broken, or cut for MIG devices that are not there. Whole
- * GPUs that are not offered are what the configuration's patterns say.
- */
-static void find_slices(struct missing *m, const struct gateway *g)
-{
-    const struct node_state *s = gateway_state(g);
-    unsigned healthy = 0;
-
-    for (size_t i = 0; i < s->n_resources && !m->reason; i++) {
-        find_in_resource(m, g, &s->resources[i]);
-        healthy += s->resources[i].healthy;
-    }
-    if (m->reason || healthy > 0)
-        return;
-    if (s->n_resources > 0)
-        say(m, "NoHealthySlices", "none of the slices is healthy%s%s", s->n_faults ? ": " : "",
-            s->n_faults ? s->faults[0].what : "");
-    else if (is_faulty(s) || is_cut(s))
-        say(m, "NoSlices", "there are no slices%s%s", s->n_notes ? ": " : "",
-            s->n_notes ? s->notes[0] : "");
-}
-
-static struct missing find_missing(const struct gateway *g)
-{
-    struct missing m = {0};
-
-    find_unsettled(&m, g);
-    if (!m.reason)
-        find_slices(&m, g);
-    return m;
-}
 
 /* "nvidia.com/gpu 80, nvidia.com/mig-1g.5gb 7", for the Event. */
 static void list_slices(struct ready *p)
@@ -220,35 +109,11 @@ static void patched(void *self, int r, const struct err *e)
     gateway_changed(p->g);
 }
 
-/*
- * Each of our taints by its place, from the last, each place tested just before: a change that
- * somebody else makes at the same time makes the server refuse the patch, and nothing is lost.
- */
-static void write_patch(struct buf *patch, const struct yaml_node *taints)
-{
-    const char *comma = "";
-
-    buf_char(patch, '[');
-    for (size_t i = taints->count; i-- > 0;) {
-        const char *key = own_node_text(taints->items[i], "key");
-
-        if (!key || strcmp(key, GATEWAY_NOT_READY_TAINT) != 0)
-            continue;
-        buf_printf(patch,
-                   "%s{\"op\":\"test\",\"path\":\"/spec/taints/%zu/key\",\"value\":"
-                   "\"" GATEWAY_NOT_READY_TAINT "\"},"
-                   "{\"op\":\"remove\",\"path\":\"/spec/taints/%zu\"}",
-                   comma, i, i);
-        comma = ",";
-    }
-    buf_char(patch, ']');
-}
-
 static void remove_taint(struct ready *p)
 {
     const struct yaml_node *object = own_node_object(p->g->own_node);
-    const char *version = own_node_text(own_node_at(object, "metadata", NULL), "resourceVersion");
-    const struct yaml_node *taints = own_node_at(object, "spec", "taints", NULL);
+    const char *version = yaml_text(yaml_at(object, "metadata", NULL), "resourceVersion");
+    const struct yaml_node *taints = yaml_at(object, "spec", "taints", NULL);
     OWN(buf_done) struct buf patch = {0};
     struct err e = {0};
     int r;
@@ -258,7 +123,7 @@ static void remove_taint(struct ready *p)
         return;
     list_slices(p);
     buf_init(&patch, PATCH_MAX);
-    write_patch(&patch, taints);
+    node_taint_write_removed(&patch, taints, GATEWAY_NOT_READY_TAINT, NULL);
     r = buf_check(&patch, &e);
     if (r == 0)
         r = own_node_patch(&p->request, p->g->own_node, NULL, HTTP_JSON_PATCH, patch.data, patched,
@@ -289,14 +154,20 @@ static void begin(struct ready *p)
     (void)TEXT_COPY(p->uid, uid ? uid : "");
 }
 
-static void is_late(struct ready *p, const struct missing *m)
+static void is_late(struct ready *p, const struct ready_missing *m)
 {
+    bool news = !p->late || strcmp(p->late, m->reason) != 0;
+
     condition_not_ready(p->g->condition, m->reason, m->words);
-    if (!p->late || strcmp(p->late, m->reason) != 0)
+    p->late = m->reason;
+    if (news && m->for_good)
+        events_tell(p->g->events, true, "SlicesFailed",
+                    "start-up taint " GATEWAY_NOT_READY_TAINT " stays until this is mended: %s",
+                    m->words);
+    else if (news)
         events_tell(p->g->events, true, "SlicesLate",
                     "start-up taint " GATEWAY_NOT_READY_TAINT " stays, since after %u s: %s",
                     p->g->options.ready_deadline_ms / 1000, m->words);
-    p->late = m->reason;
 }
 
 static void is_well(struct ready *p)
@@ -306,9 +177,20 @@ static void is_well(struct ready *p)
     p->late = NULL;
 }
 
+static void cannot_remove(struct ready_missing *m, const struct err *e)
+{
+    m->reason = "TaintNotRemoved";
+    (void)snprintf(m->words, sizeof m->words, "the start-up taint cannot be removed: %s", e->msg);
+}
+
+static bool is_over(const struct ready *p)
+{
+    return uv_now(p->g->loop) - p->since_ms >= p->g->options.ready_deadline_ms;
+}
+
 static void judge(struct ready *p)
 {
-    struct missing m = find_missing(p->g);
+    struct ready_missing m = ready_missing_find(p->g);
 
     if (m.reason && (!p->said || strcmp(p->said, m.reason) != 0))
         log_event(LOG_INFO, "start-up taint stays for now reason=%s words=\"%s\"", m.reason,
@@ -317,10 +199,11 @@ static void judge(struct ready *p)
     if (!m.reason)
         remove_taint(p);
     if (!m.reason && p->error.code)
-        say(&m, "TaintNotRemoved", "the start-up taint cannot be removed: %s", p->error.msg);
+        cannot_remove(&m, &p->error);
+    condition_waits(p->g->condition, m.reason != NULL);
     if (!m.reason)
         is_well(p);
-    else if (uv_now(p->g->loop) - p->since_ms >= p->g->options.ready_deadline_ms)
+    else if (m.for_good || is_over(p))
         is_late(p, &m);
 }
 
@@ -340,6 +223,7 @@ void ready_look(struct ready *p)
     } else {
         (void)uv_timer_stop(&p->deadline);
         p->error = (struct err){0};
+        condition_waits(p->g->condition, false);
         is_well(p);
     }
 }

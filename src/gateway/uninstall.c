@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/backoff.h"
 #include "base/err.h"
@@ -12,9 +13,13 @@
 #include "gateway/choice.h"
 #include "gateway/condition.h"
 #include "gateway/daemon_set.h"
+#include "gateway/interruption.h"
 #include "gateway/labels_part.h"
 #include "gateway/mig_part.h"
+#include "gateway/own_node.h"
 #include "gateway/ready.h"
+
+#define DEPLOY_LABEL "carve.dev/deploy"
 
 enum { FIRST_MS = 200, LAST_MS = 1000 };
 
@@ -66,18 +71,31 @@ static void part_removed(void *self)
     (void)uv_timer_start(&u->retry, ask, 0, 0);
 }
 
+/* Whether somebody keeps carve off this node: then no other pod follows this one. */
+static bool is_off(const struct uninstall *u)
+{
+    const char *deploy = own_node_label(u->g->own_node, DEPLOY_LABEL);
+
+    return deploy && strcmp(deploy, "false") == 0;
+}
+
 static void remove_all(struct uninstall *u)
 {
     struct gateway *g = u->g;
 
-    log_event(LOG_INFO, "carve is being uninstalled, taking back what it wrote daemonset=%s/%s",
-              g->options.namespace, g->options.daemon_set);
+    if (is_off(u))
+        log_event(LOG_INFO, "node label " DEPLOY_LABEL "=false keeps carve off this node, taking "
+                            "back what it wrote");
+    else
+        log_event(LOG_INFO, "carve is being uninstalled, taking back what it wrote daemonset=%s/%s",
+                  g->options.namespace, g->options.daemon_set);
     u->removing = true;
-    u->n_left = 5;
+    u->n_left = 6;
     (void)uv_timer_start(&u->deadline, time_is_up, UNINSTALL_REMOVE_MS, 0);
     ready_remove(g->ready, part_removed, u);
     condition_remove(g->condition, part_removed, u);
     mig_part_remove(g->mig, part_removed, u);
+    interruption_remove(g->interruption, part_removed, u);
     choice_remove(g->choice, part_removed, u);
     labels_part_remove(g->labels, part_removed, u);
 }
@@ -89,7 +107,10 @@ static void answered(void *self, enum daemon_set_state state, const struct err *
     u->asked = NULL;
     switch (state) {
     case DAEMON_SET_THERE:
-        end(u);
+        if (is_off(u))
+            remove_all(u);
+        else
+            end(u);
         return;
     case DAEMON_SET_GOING:
     case DAEMON_SET_GONE:

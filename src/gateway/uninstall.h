@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The end of carve on a node. A gateway that is told to stop asks whether its DaemonSet is gone or
- * going: then every part takes back what it wrote; else (an update, a restart) all of it stays.
+ * going, or a label keeps carve off the node: then every part takes back what it wrote; else (an
+ * update, a restart) all of it stays.
  */
 #ifndef GATEWAY_UNINSTALL_H
 #define GATEWAY_UNINSTALL_H

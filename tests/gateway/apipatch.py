@@ -4,6 +4,7 @@ its bookkeeping of who owns which field. Pure functions over dicts; Invalid and 
 import copy
 import json
 
+
 # Lists that merge by a key. Everything else is replaced as a whole, a node's taints among it.
 STRATEGIC_KEYS = {
     "Node": {"status.conditions": "type", "status.addresses": "type"},

@@ -241,7 +241,7 @@ class APIServer:
             return sum(1 for r in self.requests if method in (None, r.method) and re.search(path, r.path)
                        and watch in (None, r.watch))
 
-    def wait(self, condition, what="", seconds=20):
+    def wait(self, condition, what="", seconds=60):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             with contextlib.suppress(KeyError, TypeError, AttributeError, IndexError):

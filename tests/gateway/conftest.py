@@ -29,8 +29,14 @@ TAINT = "carve.dev/not-ready"
 wait_for, time_slicing = fixtures.wait_for, fixtures.time_slicing
 
 # The fixtures that the tests here name.
-folder, emulated_node, node = fixtures.folder, fixtures.emulated_node, fixtures.node
-kubelet, carved, pods = fixtures.kubelet, fixtures.carved, fixtures.pods
+folder, emulated_node, kubelet = fixtures.folder, fixtures.emulated_node, fixtures.kubelet
+carved, pods = fixtures.carved, fixtures.pods
+
+
+@pytest.fixture
+def node(emulated_node, request):
+    """A p4d, or what the test names with indirect=True."""
+    return emulated_node(getattr(request, "param", "p4d.24xlarge"))
 
 
 class Mirror(threading.Thread):
@@ -74,6 +80,8 @@ def a_node(labels=None, taints=(), **spec):
 
 
 STARTUP = {"key": TAINT, "effect": "NoSchedule"}
+OTHER = {"key": "example.com/other", "value": "a", "effect": "NoExecute", "timeAdded": "2026-01-02T03:04:05Z"}
+GPU = "nvidia.com/gpu"
 
 
 class Gateway:
@@ -98,13 +106,13 @@ class Gateway:
     def log(self):
         return self.log_file.read_text(encoding="utf-8", errors="replace")
 
-    def wait_log(self, words, seconds=20, times=1):
+    def wait_log(self, words, seconds=60, times=1):
         wait_for(lambda: self.log().count(words) >= times, lambda: f"'{words}' in the log:\n{self.log()}", seconds)
 
     def signal(self, number):
         self.process.send_signal(number)
 
-    def end(self, seconds=40):
+    def end(self, seconds=60):
         """Stops it in order; the exit code shows what a sanitizer found."""
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
@@ -112,7 +120,7 @@ class Gateway:
 
     def kill(self):
         self.process.kill()
-        self.process.wait(20)
+        self.process.wait(60)
         self.expected_codes.append(-signal.SIGKILL)
 
 
@@ -157,15 +165,16 @@ def gateway(node, api, mirror):  # pylint: disable=unused-argument
 
 
 class StandIn:
-    """In carved's place: says of a node what the test wants; a message is bytes or a NodeState."""
+    """In carved's place: says of a node what the test wants; a message is bytes or a NodeState, `methods` are handlers of
+    other calls."""
 
-    def __init__(self, folder, message):
+    def __init__(self, folder, message, **methods):
         self.message, self.changed, self.asked = message, threading.Event(), 0
         path = folder / "run/carved.sock"
         path.parent.mkdir(exist_ok=True)
         self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(4))
         self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("carve.v1.Node", {
-            "Watch": grpc.unary_stream_rpc_method_handler(self.watch)}),))
+            "Watch": grpc.unary_stream_rpc_method_handler(self.watch)} | methods),))
         self.server.add_insecure_port(f"unix:{path}")
         self.server.start()
 
@@ -189,8 +198,8 @@ class StandIn:
 def stand_in(node):
     made = []
 
-    def start(message):
-        made.append(StandIn(node.folder, message))
+    def start(message, **methods):
+        made.append(StandIn(node.folder, message, **methods))
         return made[-1]
 
     yield start
@@ -211,6 +220,11 @@ def a_state(resources=(), gpus=1, mig=1, **more):
     return state
 
 
+def add_taint(node, taint, first=False):
+    kept = node["spec"].get("taints") or []
+    node["spec"]["taints"] = [taint] + kept if first else kept + [taint]
+
+
 def taints(api):
     """Keys of the node's taints."""
     return [taint["key"] for taint in api.get("Node", NODE)["spec"].get("taints") or []]
@@ -220,7 +234,7 @@ def events(api, reason=None):
     return [event for event in api.list("Event") if reason in (None, event["reason"])]
 
 
-def wait_event(api, reason, seconds=20):
+def wait_event(api, reason, seconds=60):
     return wait_for(lambda: events(api, reason), lambda: f"Event {reason}, there are {events(api)}", seconds)[0]
 
 

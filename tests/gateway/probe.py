@@ -29,7 +29,7 @@ class Probe:
         """Several commands that the program reads with one read."""
         self.process.stdin.write("".join(line + "\n" for line in lines))
 
-    def wait(self, start, count=1, seconds=20):
+    def wait(self, start, count=1, seconds=60):
         """The count-th line that begins so; it may have come already."""
         end = time.monotonic() + seconds
         with self.news:
@@ -59,5 +59,5 @@ class Probe:
         """In order; the loop is empty and sanitizers found nothing."""
         if self.process.poll() is None:
             self.say("exit")
-        assert self.process.wait(20) == 0
+        assert self.process.wait(60) == 0
         self.reader.join()

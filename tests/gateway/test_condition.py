@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Health in the open: condition AcceleratedHardwareReady, Events and the fault taint, from a fault on the emulated node
 to the API server and back."""
+import signal
 import time
 
 import pytest
@@ -215,6 +216,22 @@ def test_carved_is_gone(carved, gateway, api):
     wait_condition(api, "True", "NvidiaGPUIsReady")
 
 
+def test_carved_that_stands_still(carved, gateway, api):
+    """Its socket is there and takes connections; within the grace the node says that nobody watches."""
+    run, gate = is_ready(carved, gateway, api, None, "--carved-grace", "4s")
+    run.signal(signal.SIGSTOP)
+    try:
+        found = wait_condition(api, "Unknown", "CarvedNotRunning")
+        assert "no sign of life for 4 s" in found["message"] and "log" in found["message"]
+        assert "no sign of life" in wait_event(api, "CarvedAway")["message"]
+        # The next connection is taken by the socket as well, and is no news.
+        gate.wait_log("carved is away")
+    finally:
+        run.signal(signal.SIGCONT)
+    wait_condition(api, "True", "NvidiaGPUIsReady")
+    wait_event(api, "CarvedBack")
+
+
 def test_carved_that_restarts_is_no_news(carved, gateway, api, node):
     run, _ = is_ready(carved, gateway, api)
     node.emulator("lose", 1)
@@ -267,6 +284,7 @@ def test_many_faults_are_told_once(carved, gateway, api, node):
     """Also two that have no XID, of one GPU; and those that were there before the start, in a few words."""
     node.emulator("recovery", 0, "reset")
     run, made = is_many(carved, gateway, api, node)
+    made.wait_log(f"(XID {max(f.xid for f in run.state().faults)})")
     look_often(api, 10)
     said = made.log().count("event=GPUFault")
     look_often(api, 10)

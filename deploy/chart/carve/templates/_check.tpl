@@ -37,6 +37,11 @@ those of NVIDIA's charts that have no meaning here are told in NOTES.txt.
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- if not .Values.interruption.enabled -}}
+{{- if or .Values.interruption.hostNetwork (ne .Values.interruption.rebalance "event") -}}
+{{- fail "interruption.rebalance and interruption.hostNetwork mean nothing without interruption.enabled" -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.migManager.config.create (not (and .Values.migManager.config.name .Values.migManager.config.data)) -}}
 {{- fail "migManager.config.create needs migManager.config.name and migManager.config.data" -}}
 {{- end -}}

@@ -11,6 +11,11 @@
 {{- with .Values.faultTaint }}
 - --fault-taint={{ . }}
 {{- end }}
+{{- if .Values.interruption.enabled }}
+- --interruption=true
+- --interruption-rebalance={{ .Values.interruption.rebalance }}
+- --metadata-endpoint={{ .Values.interruption.endpoint }}
+{{- end }}
 {{- with include "carve.configName" . }}
 - --config-map={{ . }}
 - --config-label={{ $.Values.config.label }}

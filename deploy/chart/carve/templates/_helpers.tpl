@@ -100,7 +100,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
 {{- define "carve.ownTaints" -}}
-{{- $keys := list "carve.dev/not-ready" "carve.dev/mig-change" -}}
+{{- $keys := list "carve.dev/not-ready" "carve.dev/mig-change" "carve.dev/interruption" -}}
 {{- with include "carve.faultTaintKey" . -}}{{- $keys = append $keys . | uniq -}}{{- end -}}
 {{- toJson $keys -}}
 {{- end -}}
