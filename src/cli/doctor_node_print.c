@@ -58,6 +58,7 @@ static void add_cuda(struct json *j, const struct node_cuda_facts *c)
     }
     json_object(j, "cuda");
     json_string(j, "slice", *c->uuid ? c->uuid : NULL);
+    json_uint(j, "processes", c->n_processes);
     json_string(j, "step", cuda_step_name(c->step));
     json_int(j, "code", c->code);
     json_string(j, "device", *c->name ? c->name : NULL);

@@ -137,10 +137,9 @@ static int read_collection(struct cluster *c, struct doctor_report *report, stru
     return r == 0 || r == -EACCES || r == -ENOENT || !is_fatal(from, r) ? 0 : r;
 }
 
-/* A condition's map in status.conditions, or NULL. */
-static const struct yaml_node *condition(const struct yaml_node *root, const char *type)
+const struct yaml_node *cluster_condition(const struct yaml_node *object, const char *type)
 {
-    const struct yaml_node *list = node_at(root, "status.conditions");
+    const struct yaml_node *list = node_at(object, "status.conditions");
 
     for (size_t i = 0; list && list->kind == YAML_LIST && i < list->count; i++)
         if (strcmp(node_text(node_at(list->items[i], "type"), ""), type) == 0)
@@ -172,7 +171,7 @@ static void add_node(struct cluster *c, const struct yaml_node *root)
 {
     struct lint *l = &c->lint;
     struct node *grown = view_grow(l, c->nodes, c->n_nodes, sizeof *grown), *n;
-    const struct yaml_node *ready = condition(root, "Ready"), *labels;
+    const struct yaml_node *ready = cluster_condition(root, "Ready"), *labels;
     const char *type;
 
     if (!grown)
@@ -181,6 +180,7 @@ static void add_node(struct cluster *c, const struct yaml_node *root)
     n = &grown[c->n_nodes++];
     labels = node_at(root, "metadata.labels");
     *n = (struct node){.name = node_text(node_at(root, "metadata.name"), ""),
+                       .object = root,
                        .labels = labels,
                        .ready = is_true(ready)};
     n->leaves = is_leaving(root);
@@ -218,7 +218,8 @@ static const char *pinned(const struct yaml_node *root)
 static void add_pod(struct cluster *c, const struct workload *w)
 {
     struct pod *grown, *p;
-    const struct yaml_node *root = w->doc->root, *scheduled = condition(root, "PodScheduled");
+    const struct yaml_node *root = w->doc->root,
+                           *scheduled = cluster_condition(root, "PodScheduled");
 
     if (!w->gpu)
         return;
@@ -284,7 +285,7 @@ static void add_claim(struct cluster *c, const struct document *d)
         node_text(node_get(node_at(d->root, "metadata.labels"), "karpenter.sh/nodepool"), "");
     claim->node = node_text(node_at(d->root, "status.nodeName"), "");
     for (size_t i = 0; i < 3; i++) {
-        const struct yaml_node *step = condition(d->root, steps[i]);
+        const struct yaml_node *step = cluster_condition(d->root, steps[i]);
 
         met[i] = is_true(step);
         if (!met[i] && !*claim->reason) {

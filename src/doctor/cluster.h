@@ -34,7 +34,8 @@ enum blind {
 
 struct node {
     const char *name;
-    const struct yaml_node *labels;
+    const struct yaml_node *object, *labels;
+    const struct pool *pool; /* Karpenter's that it is of; NULL */
     bool ready, cordoned;
     bool leaves;           /* it is being deleted */
     bool young;            /* made within CLUSTER_START_S */
@@ -133,7 +134,22 @@ bool cluster_tolerates(const struct workload *w, const struct node *node,
                        const struct taint **taint);
 
 /* Whether a taint is there for the node's start alone and somebody has to take it off. */
-bool cluster_startup_taint(const struct cluster *c, const struct node *n, const struct taint *t);
+bool cluster_startup_taint(const struct node *n, const struct taint *t);
+
+/* Whether it is that, or one that comes and goes with the node's state. */
+bool cluster_passing_taint(const struct node *n, const struct taint *t);
+
+/* The start-up taint that keeps pods off a node whose kubelet is ready; NULL: none does. */
+const struct taint *cluster_stuck(const struct node *n);
+
+/* What Karpenter believes of a node like this; false where it did not buy it, or nobody can say. */
+bool cluster_believed(struct cluster *c, struct supply *out, const struct node *n);
+
+/* Whether a pod that waits will get the node's slices once it serves as Karpenter believes. */
+bool cluster_waits_for(const struct pod *p, const struct node *n, const struct supply *believed);
+
+/* A condition's map in status.conditions, or NULL. */
+const struct yaml_node *cluster_condition(const struct yaml_node *object, const char *type);
 
 /* The DaemonSets of a device plugin, by a part of its image; NULL past the last. */
 const struct workload *cluster_daemon(const struct cluster *c, const char *image, size_t *index);

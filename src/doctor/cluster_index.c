@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "doctor/cluster.h"
 #include "doctor/select.h"
 #include "lint/view/view.h"
@@ -137,9 +138,22 @@ static void sum_held(struct cluster *c, struct node *node)
         }
 }
 
+static const struct pool *pool_of(const struct cluster *c, const struct node *n)
+{
+    const char *name = node_text(node_get(n->labels, "karpenter.sh/nodepool"), "");
+    const struct system *s = &c->lint.system;
+
+    for (size_t i = 0; *name && i < s->n_pools; i++)
+        if (strcmp(s->pools[i].name, name) == 0)
+            return &s->pools[i];
+    return NULL;
+}
+
 void cluster_index(struct cluster *c)
 {
     index_places(c);
+    for (size_t i = 0; i < c->n_nodes; i++)
+        c->nodes[i].pool = pool_of(c, &c->nodes[i]);
     for (size_t i = 0; i < c->n_nodes; i++)
         sum_held(c, &c->nodes[i]);
     if (c->n_events > 1)
@@ -193,27 +207,72 @@ bool cluster_tolerates(const struct workload *w, const struct node *node,
     return true;
 }
 
-static const struct pool *pool_of(const struct cluster *c, const struct node *n)
-{
-    const char *name = node_text(node_get(n->labels, "karpenter.sh/nodepool"), "");
-    const struct system *s = &c->lint.system;
+/* Of Kubernetes and others, for a node that is not (yet) to be used. */
+static const char *const passing[] = {
+    "node.kubernetes.io/",
+    "node.cloudprovider.kubernetes.io/",
+    "karpenter.sh/",
+    "ToBeDeletedByClusterAutoscaler",
+    "DeletionCandidateOfClusterAutoscaler",
+    "node.cilium.io/agent-not-ready",
+    "ebs.csi.aws.com/agent-not-ready",
+    "efs.csi.aws.com/agent-not-ready",
+};
 
-    for (size_t i = 0; *name && i < s->n_pools; i++)
-        if (strcmp(s->pools[i].name, name) == 0)
-            return &s->pools[i];
+bool cluster_startup_taint(const struct node *n, const struct taint *t)
+{
+    if (strcmp(t->key, "carve.dev/not-ready") == 0)
+        return true;
+    for (size_t i = 0; n->pool && i < n->pool->n_startup_taints; i++)
+        if (strcmp(n->pool->startup_taints[i].key, t->key) == 0)
+            return true;
+    return false;
+}
+
+bool cluster_passing_taint(const struct node *n, const struct taint *t)
+{
+    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
+        if (text_starts(t->key, passing[i]))
+            return true;
+    return cluster_startup_taint(n, t);
+}
+
+const struct taint *cluster_stuck(const struct node *n)
+{
+    for (size_t i = 0; n->ready && !n->leaves && i < n->n_taints; i++)
+        if (cluster_startup_taint(n, &n->taints[i]))
+            return &n->taints[i];
     return NULL;
 }
 
-bool cluster_startup_taint(const struct cluster *c, const struct node *n, const struct taint *t)
+bool cluster_believed(struct cluster *c, struct supply *out, const struct node *n)
 {
-    const struct pool *pool = pool_of(c, n);
+    *out = (struct supply){0};
+    if (!n->pool || !n->type || c->blind & BLIND_SUPPLY)
+        return false;
+    supply_believed(&c->lint, out, &c->lint.system, n->pool, n->type);
+    return true;
+}
 
-    if (strcmp(t->key, "carve.dev/not-ready") == 0)
-        return true;
-    for (size_t i = 0; pool && i < pool->n_startup_taints; i++)
-        if (strcmp(pool->startup_taints[i].key, t->key) == 0)
-            return true;
-    return false;
+bool cluster_waits_for(const struct pod *p, const struct node *n, const struct supply *believed)
+{
+    const struct workload *w = p->workload;
+    const char *label;
+
+    if (!p->waits || (*p->pinned && strcmp(p->pinned, n->name) != 0) ||
+        !cluster_selects(w, n, &label))
+        return false;
+    for (size_t i = 0; i < n->n_taints; i++)
+        if (strcmp(n->taints[i].effect, "PreferNoSchedule") != 0 &&
+            !cluster_passing_taint(n, &n->taints[i]) &&
+            !taint_tolerated(&n->taints[i], w->tolerations, w->n_tolerations))
+            return false;
+    for (size_t i = 0; i < w->n_asks; i++)
+        if (resource_is_gpu(w->asks[i].name) &&
+            cluster_amount(n->capacity, n->n_capacity, w->asks[i].name) < w->asks[i].count &&
+            supply_of(believed, w->asks[i].name) < w->asks[i].count)
+            return false;
+    return true;
 }
 
 const struct workload *cluster_daemon(const struct cluster *c, const char *image, size_t *index)

@@ -38,6 +38,7 @@ struct node_cuda_facts {
     char uuid[96];        /* of the wish */
     char slice[160];      /* in words: "1g.5gb of GPU 0" */
     uint64_t slice_bytes; /* memory that the slice has; 0: unknown */
+    unsigned n_processes; /* that use it */
     char refused[256];    /* why nothing was run at all; "" */
 
     /* by the child */

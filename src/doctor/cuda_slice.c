@@ -125,6 +125,7 @@ static void describe(struct node_cuda_facts *out, const struct candidate *c)
     char device[GPU_PROFILE_NAME_SIZE];
 
     (void)TEXT_COPY(out->uuid, uuid_of(c));
+    out->n_processes = processes_of(c);
     if (!c->ci) {
         (void)snprintf(out->slice, sizeof out->slice, "GPU %u (%s)", g->index, g->uuid);
         out->slice_bytes = g->mem_total_bytes - g->mem_reserved_bytes;

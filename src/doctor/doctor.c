@@ -71,6 +71,7 @@ int doctor_cluster(struct doctor_report *out, struct api *api, struct err *e)
         return r;
     count(&report, &cluster);
     judge_nodes(&report, &cluster);
+    judge_amounts(&report, &cluster);
     judge_plugins(&report, &cluster);
     judge_karpenter(&report, &cluster);
     judge_pods(&report, &cluster);

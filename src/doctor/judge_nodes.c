@@ -30,36 +30,6 @@ static void judge_ready(struct doctor_report *r, const struct cluster *c, const 
     say_next(r, d, "kubectl describe node %s", n->name);
 }
 
-static void judge_startup_taints(struct doctor_report *r, const struct cluster *c,
-                                 const struct node *n)
-{
-    size_t index = 0;
-    const struct workload *carve = cluster_daemon(c, "carve", &index);
-
-    for (size_t i = 0; n->ready && !n->leaves && i < n->n_taints; i++) {
-        const struct taint *t = &n->taints[i];
-        struct diagnosis *d;
-
-        if (!cluster_startup_taint(c, n, t))
-            continue;
-        d = say(r, "startup-taint-stuck", n->young ? 60 : 93, subject(r, n),
-                say_text(r, "the node still has its startup taint '%s', so no pod is put on it",
-                         t->key));
-        say_evidence(r, d, "taint %s:%s of node %s", t->key, t->effect, n->name);
-        if (!text_starts(t->key, "carve.dev/"))
-            say_next(r, d, "kubectl get pods -A -o wide --field-selector spec.nodeName=%s",
-                     n->name);
-        else if (carve)
-            say_next(r, d, "kubectl -n %s logs daemonset/%s --all-containers", carve->space,
-                     carve->name);
-        else if (!(c->blind & BLIND_DAEMONS)) {
-            say_evidence(r, d, "no DaemonSet of carve runs in this cluster, nothing removes it");
-            say_next(r, d, "kubectl get daemonsets -A -o wide | grep -i carve");
-        }
-        say_cure(r, d, "run what removes the taint, or take it out of the pool's startupTaints");
-    }
-}
-
 static const char *yield_words(struct doctor_report *r, const struct mig_yield *y,
                                const struct node *n, const char *config)
 {
@@ -94,34 +64,106 @@ static void add_holders(struct doctor_report *r, const struct cluster *c, struct
                          places[i].pod->name, places[i].workload->ask->name);
 }
 
-static void judge_mig(struct doctor_report *r, struct cluster *c, const struct node *n)
+/*
+ * Whether carve runs without its part for MIG layouts, and nobody else's mig-manager does: then no
+ * state ever comes.
+ */
+static const struct workload *idle_manager(const struct cluster *c)
+{
+    size_t index = 0;
+    const struct workload *carve = cluster_daemon(c, "carve", &index);
+    const struct yaml_node *containers = carve ? node_get(carve->pod, "containers") : NULL;
+
+    index = 0;
+    if (cluster_daemon(c, "mig-manager", &index))
+        return NULL;
+    for (size_t i = 0; containers && containers->kind == YAML_LIST && i < containers->count; i++) {
+        const struct yaml_node *args = node_get(containers->items[i], "args");
+
+        for (size_t k = 0; args && args->kind == YAML_LIST && k < args->count; k++)
+            if (text_starts(node_text(args->items[k], ""), "--mig=t") ||
+                strcmp(node_text(args->items[k], ""), "--mig") == 0)
+                return NULL;
+    }
+    return carve;
+}
+
+static void judge_mig_ignored(struct doctor_report *r, const struct cluster *c,
+                              const struct node *n, const char *config)
+{
+    const struct workload *carve = idle_manager(c);
+    struct diagnosis *d;
+
+    if (!*config || !carve)
+        return;
+    d = say(r, "mig-config-ignored", 91, subject(r, n),
+            say_text(r,
+                     "the node asks for MIG configuration '%s', and nobody makes it: carve runs "
+                     "without --mig",
+                     config));
+    say_evidence(r, d,
+                 "label nvidia.com/mig.config=%s of node %s, and no nvidia.com/"
+                 "mig.config.state",
+                 config, n->name);
+    say_evidence(r, d, "DaemonSet %s/%s", carve->space, carve->name);
+    say_cure(r, d, "install carve with migManager.enabled=true, or take the label off the pool");
+    say_next(r, d, "helm -n %s get values %s --all | grep -A3 migManager", carve->space,
+             carve->name);
+}
+
+/* A failure is cured by what carve-gateway writes of it, which names the thing. */
+static const char *mig_cure(const char *message, const char *why)
+{
+    if (*why)
+        return "name a configuration that the board can have in nvidia.com/mig.config; Karpenter's "
+               "nodes have it from spec.template.metadata.labels of their NodePool";
+    if (*message)
+        return "do what the message says; it is tried again by itself, or when label or file "
+               "change";
+    return "free the GPUs that are held, then set the label again";
+}
+
+/* True if a change has failed. */
+static bool judge_mig(struct doctor_report *r, struct cluster *c, const struct node *n)
 {
     const char *config = label(n, "nvidia.com/mig.config");
     const char *state = label(n, "nvidia.com/mig.config.state");
-    const char *why = "";
+    const struct yaml_node *notes = node_at(n->object, "metadata.annotations");
+    const char *message = node_text(node_get(notes, "carve.dev/mig.config.message"), "");
+    const char *board = "", *why;
+    bool failed = strcmp(state, "failed") == 0;
     struct diagnosis *d;
 
-    if (strcmp(state, "failed") != 0 && strcmp(state, "pending") != 0)
-        return;
+    if (!*state)
+        judge_mig_ignored(r, c, n, config);
+    if (!failed && strcmp(state, "pending") != 0)
+        return false;
+    if (strcmp(node_text(node_get(notes, "carve.dev/mig.config.for"), config), config) != 0)
+        message = "";
     if (n->type) {
         struct mig_yield yield;
 
         mig_yield_make(&c->lint, &yield, &c->lint.system, config, n->type);
-        why = yield_words(r, &yield, n, config);
+        board = yield_words(r, &yield, n, config);
     }
-    d = say(r, strcmp(state, "failed") == 0 ? "mig-config-failed" : "mig-config-pending",
-            strcmp(state, "failed") == 0 ? 94 : 75, subject(r, n),
+    why = *message ? message : board;
+    d = say(r, failed ? "mig-config-failed" : "mig-config-pending",
+            !failed            ? 75
+            : cluster_stuck(n) ? 96
+                               : 94,
+            subject(r, n),
             say_text(r, "MIG configuration '%s' %s%s%s", config,
-                     strcmp(state, "failed") == 0 ? "failed" : "has not been applied yet",
-                     *why ? ": " : "", why));
+                     failed ? "failed" : "has not been applied yet", *why ? ": " : "", why));
+    if (!say_first(r, d))
+        return failed;
     say_evidence(r, d, "label nvidia.com/mig.config.state=%s of node %s", state, n->name);
+    say_stuck(r, d, c, n);
     add_holders(r, c, d, n);
     say_next(r, d,
              "kubectl get node %s -o jsonpath='{.metadata.labels}'; carve mig show on the node",
              n->name);
-    say_cure(r, d, "%s",
-             *why ? "name a configuration that the board can have in nvidia.com/mig.config"
-                  : "free the GPUs that are held, then set the label again");
+    say_cure(r, d, "%s", mig_cure(message, board));
+    return failed;
 }
 
 static bool gives_another(const struct node *n, const char *resource)
@@ -188,11 +230,14 @@ void judge_nodes(struct doctor_report *r, struct cluster *c)
 {
     for (size_t i = 0; i < c->n_nodes; i++) {
         const struct node *n = &c->nodes[i];
+        bool cut = judge_mig(r, c, n), told = judge_configured(r, c, n);
+        bool broken = judge_hardware(r, c, n);
 
         judge_ready(r, c, n);
-        judge_startup_taints(r, c, n);
-        judge_mig(r, c, n);
+        if (!told)
+            judge_config(r, c, n);
+        if (!cut && !told && !broken)
+            judge_startup_taint(r, c, n);
         judge_withdrawn(r, n);
-        judge_config(r, c, n);
     }
 }

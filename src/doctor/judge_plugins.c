@@ -36,8 +36,7 @@ static bool is_any_plugin(const struct workload *w)
     return false;
 }
 
-/* A container of the pod that does not run, with the kubelet's word for it; NULL if all do. */
-static const struct yaml_node *failing(const struct workload *pod, const char **reason)
+const struct yaml_node *judge_failing(const struct workload *pod, const char **reason)
 {
     static const char *const lists[] = {"status.initContainerStatuses", "status.containerStatuses"};
 
@@ -65,7 +64,7 @@ static void say_failing(struct doctor_report *r, const struct cluster *c, const 
                         const struct workload *pod)
 {
     const char *reason = "";
-    const struct yaml_node *container = failing(pod, &reason);
+    const struct yaml_node *container = judge_failing(pod, &reason);
     const struct event *event = cluster_event(c, "Pod", pod->space, pod->name, NULL);
     struct trouble trouble = {0};
     const char *phase = node_text(node_at(pod->doc->root, "status.phase"), "");
@@ -210,7 +209,7 @@ static void judge_grounds(struct doctor_report *r, const struct node *n, const s
 
         if (!select_is_plugin(pod->pod, grounds[i].image))
             continue;
-        container = failing(pod, &reason);
+        container = judge_failing(pod, &reason);
         if (!container || strcmp(reason, "ContainerCreating") == 0 ||
             strcmp(reason, "PodInitializing") == 0)
             return;

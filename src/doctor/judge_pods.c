@@ -33,31 +33,10 @@ struct view {
     bool all_ok; /* for each ask alone there is a node */
 };
 
-/* Taints that Kubernetes and others put on a node that is not (yet) to be used. */
-static bool is_passing(const struct cluster *c, const struct node *n, const struct taint *t)
-{
-    static const char *const starts[] = {
-        "node.kubernetes.io/",
-        "node.cloudprovider.kubernetes.io/",
-        "karpenter.sh/",
-        "ToBeDeletedByClusterAutoscaler",
-        "DeletionCandidateOfClusterAutoscaler",
-        "node.cilium.io/agent-not-ready",
-        "ebs.csi.aws.com/agent-not-ready",
-        "efs.csi.aws.com/agent-not-ready",
-    };
-
-    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
-        if (text_starts(t->key, starts[i]))
-            return true;
-    return cluster_startup_taint(c, n, t);
-}
-
-static void count_taint(struct tally *out, const struct cluster *c, const struct node *n,
-                        const struct taint *taint)
+static void count_taint(struct tally *out, const struct node *n, const struct taint *taint)
 {
     out->n_bars++;
-    if (is_passing(c, n, taint)) {
+    if (cluster_passing_taint(n, taint)) {
         out->n_passing++;
         out->n_cordoned += n->cordoned;
         out->passing = taint;
@@ -68,8 +47,7 @@ static void count_taint(struct tally *out, const struct cluster *c, const struct
     out->n_taint += strcmp(out->taint->key, taint->key) == 0;
 }
 
-static void count_node(struct tally *out, const struct cluster *c, const struct pod *p,
-                       const struct node *n)
+static void count_node(struct tally *out, const struct pod *p, const struct node *n)
 {
     const struct amount *ask = out->ask;
     int64_t has = cluster_amount(n->allocatable, n->n_allocatable, ask->name), is_free;
@@ -87,7 +65,7 @@ static void count_node(struct tally *out, const struct cluster *c, const struct 
         out->n_selects++;
         out->label = label;
     } else if (!cluster_tolerates(p->workload, n, &taint)) {
-        count_taint(out, c, n, taint);
+        count_taint(out, n, taint);
     } else {
         if (has > out->most)
             out->most = has;
@@ -119,7 +97,7 @@ static void look(struct view *out, const struct cluster *c, const struct pod *p)
         out->n++;
         t->ask = &w->asks[i];
         for (size_t k = 0; k < c->n_nodes; k++)
-            count_node(t, c, p, &c->nodes[k]);
+            count_node(t, p, &c->nodes[k]);
         out->all_ok = out->all_ok && t->n_ok > 0;
     }
 }

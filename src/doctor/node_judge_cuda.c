@@ -27,11 +27,24 @@ static void judge_broken(struct node_report *r, const struct node_cuda_facts *c)
     node_cure(r, "look for Xid and 'NVRM' lines in dmesg; reset the GPU, or reboot the node");
 }
 
+/* What others have taken is not there for a trial, which says nothing bad of the slice. */
+static bool is_busy(const struct node_cuda_facts *c)
+{
+    return c->n_processes > 0 &&
+           (c->code == CUDA_OUT_OF_MEMORY || c->code == CUDA_DEVICE_UNAVAILABLE);
+}
+
 static void judge_failure(struct node_report *r, const struct node_cuda_facts *c)
 {
     const struct cuda_help *help = cuda_help(c->code);
 
-    if (c->code == CUDA_NO_FUNCTION && *c->call) {
+    if (is_busy(c)) {
+        node_say(r, CHECK, NODE_UNSEEN,
+                 "%s is busy: %u process%s it, and %s answers %s to a trial beside", c->slice,
+                 c->n_processes, c->n_processes == 1 ? " uses" : "es use", c->call, c->words);
+        node_cure(r, "see with 'carve ps' who has which slice and name an idle one with --slice or "
+                     "--resource, or ask again when this one is free");
+    } else if (c->code == CUDA_NO_FUNCTION && *c->call) {
         node_say(r, CHECK, NODE_FAILED,
                  "%s: this driver cannot run kernels: its libcuda.so.1 has no function %s, so it "
                  "is not NVIDIA's%s%s",

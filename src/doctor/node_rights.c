@@ -34,7 +34,8 @@ static const struct node_right wanted[] = {
     {"watch", "", "configmaps", "", "configurations by label", true, false, -1},
     {"create", "nfd.k8s-sigs.io", "nodefeatures", "", "labels through NFD", true, false, -1},
     {"patch", "nfd.k8s-sigs.io", "nodefeatures", "", "labels through NFD", true, false, -1},
-    {"create", "", "pods", "eviction", "draining before a MIG change", false, false, -1},
+    {"create", "", "pods", "eviction", "evicting pods for a MIG change or a spot notice", false,
+     false, -1},
 };
 
 static const char *namespace_of(const struct node_facts *f, const struct node_right *right)

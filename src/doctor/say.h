@@ -37,11 +37,29 @@ struct trouble {
 bool judge_trouble(struct doctor_report *r, const struct cluster *c, const struct workload *pod,
                    struct trouble *out);
 
+/* Evidence: the pods that wait for a node that does not serve yet as Karpenter believes. */
+void say_waiting(struct doctor_report *r, struct diagnosis *d, struct cluster *c,
+                 const struct node *n);
+
+/* The same if the node is behind its start-up taint, with the taint. */
+void say_stuck(struct doctor_report *r, struct diagnosis *d, struct cluster *c,
+               const struct node *n);
+
+/* A container of the pod that does not run, with the kubelet's word for it; NULL if all do. */
+const struct yaml_node *judge_failing(const struct workload *pod, const char **reason);
+
+/* What a node says of itself in a condition; false: nothing is wrong with that. */
+bool judge_configured(struct doctor_report *r, struct cluster *c, const struct node *n);
+bool judge_hardware(struct doctor_report *r, struct cluster *c, const struct node *n);
+/* A start-up taint of which nobody says why it stays. */
+void judge_startup_taint(struct doctor_report *r, struct cluster *c, const struct node *n);
+
 /* The likeliest first; then those with more subjects. */
 void say_sort(struct doctor_report *r);
 
 /* The judges, each over the whole cluster. */
 void judge_nodes(struct doctor_report *r, struct cluster *c);
+void judge_amounts(struct doctor_report *r, struct cluster *c);
 void judge_plugins(struct doctor_report *r, const struct cluster *c);
 void judge_pods(struct doctor_report *r, const struct cluster *c);
 void judge_starts(struct doctor_report *r, const struct cluster *c);

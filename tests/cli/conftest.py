@@ -100,7 +100,17 @@ def mig_file(folder, **configs):
     return path
 
 
+GPU = "nvidia.com/gpu"
 SEVEN = [("1g.5gb", start) for start in range(7)]
+
+
+def sizes(profiles):
+    return sorted(name for name, _ in profiles)
+
+
+def everything(carve):
+    """The layout of all GPUs with the UUIDs of their devices."""
+    return carve.json("mig", "show")["gpus"]
 
 
 def slow_change(carve, node, config="all-1g.5gb"):

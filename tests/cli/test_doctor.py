@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import ssl
 import subprocess
 import threading
@@ -329,9 +330,10 @@ def test_large_cluster(server, doctor):
     server.objects = [node(f"n{i}", taints=[taint] if i % 2 else []) for i in range(2000)] + [
         pod(f"h{i}", count=8, where=f"n{i}", phase="Running") for i in range(2000)] + [
         with_spec(pod(f"w{i}"), nodeSelector={"team": f"t{i // 100}"}) for i in range(20000)]
-    begin = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     report = json.loads(doctor("-o", "json").stdout)
-    assert time.monotonic() - begin < 60
+    taken = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert taken.ru_utime - before.ru_utime < 120
     assert report["pendingGpuPods"] == 20000 and len(report["held"]) == 2000
     assert [(item["cause"], item["subjects"]) for item in report["diagnoses"]] == [("selector-matches-none", 20000)]
 

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """`carve doctor node --run-cuda` over a libcuda.so.1 of ours that computes on the host, and what goes wrong in it."""
+import os
 import shutil
 
 import pytest
 
 from conftest import BUILD
-from test_doctor_node import DRIVER, doctor, kubelet  # noqa: F401  pylint: disable=unused-import
+from doctornode import DRIVER, doctor, kubelet
 
 
 @pytest.fixture
-def cuda(doctor, node):  # noqa: F811  pylint: disable=redefined-outer-name
+def cuda(doctor, node):
     """Runs a kernel; `plan` is what goes wrong."""
     shutil.copy(BUILD / "tests/cli/cuda-standin.so",
                 node.driver / f"usr/lib/x86_64-linux-gnu/libcuda.so.{DRIVER}")
@@ -57,6 +58,20 @@ def test_each_code_has_words_and_a_cure(cuda, plan, seen, cure):
     assert report["cause"] == "cuda" and seen in found["seen"] and cure in found["cure"], found
     if "=" in plan:
         assert plan.split("=", maxsplit=1)[0] in found["seen"] and f"({plan.split('=')[1]})" in found["seen"], found
+
+
+@pytest.mark.parametrize("plan", ["cuDevicePrimaryCtxRetain=2", "cuMemAlloc_v2=2", "cuDevicePrimaryCtxRetain=46"])
+def test_a_busy_slice_makes_no_node_unfit(cuda, node, plan):
+    """Where nobody uses it, the same answer does."""
+    for gpu in range(8):
+        node.emulator("process", "add", gpu, os.getpid())
+    report = cuda(plan, code=0)
+    found = report["found"]["cuda"]
+    assert found["result"] == "not judged" and report["cuda"]["processes"] == 1
+    assert "is busy: 1 process uses it" in found["seen"] and "--slice" in found["cure"] and "carve ps" in found["cure"]
+    assert cuda("cuMemAlloc_v2=700")["cause"] == "cuda", "what is no want of room is a failure there too"
+    node.emulator("process", "remove", 5, os.getpid())
+    assert cuda(plan)["cuda"]["processes"] == 0
 
 
 @pytest.mark.parametrize("call, step", [("cuInit", "start CUDA"), ("cuModuleLoadData", "compile the kernel"),
