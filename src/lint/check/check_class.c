@@ -157,7 +157,7 @@ static bool brings_plugin(const struct release *r)
 {
     const struct helm_value *v;
 
-    if (r->chart == CHART_DEVICE_PLUGIN)
+    if (r->chart == CHART_DEVICE_PLUGIN || r->chart == CHART_CARVE)
         return true;
     if (r->chart != CHART_GPU_OPERATOR)
         return false;
@@ -169,7 +169,10 @@ static bool brings_plugin(const struct release *r)
 static bool stays_off(struct lint *l, const struct release *r, const struct pool *p)
 {
     static const char selector[] = "nodeSelector.";
+    const char *deploy = pool_label(p, "carve.dev/deploy");
 
+    if (r->chart == CHART_CARVE && deploy && strcmp(deploy, "false") == 0)
+        return true;
     for (size_t i = 0; i < r->n_values; i++) {
         const char *path = r->values[i].path, *label;
         char *key, *to;
@@ -191,6 +194,42 @@ static bool stays_off(struct lint *l, const struct release *r, const struct pool
     return false;
 }
 
+/* Whether a line of TOML is "key = false". */
+static bool switches_off(const char *line, const char *key)
+{
+    size_t length = strlen(key);
+
+    if (strncmp(line, key, length) != 0)
+        return false;
+    line += length + strspn(line + length, " \t");
+    if (*line != '=')
+        return false;
+    line++;
+    return text_starts(line + strspn(line, " \t"), "false");
+}
+
+/* Whether the class' settings, which are TOML, switch Bottlerocket's own plugin off. */
+static bool own_plugin_is_off(const struct node_class *c)
+{
+    static const char setting[] = "settings.kubelet-device-plugins.nvidia.enabled";
+    const char *key = setting; /* its name in the table at hand, NULL: it is not of this one */
+
+    for (const char *at = node_text(node_get(c->spec, "userData"), ""); *at;) {
+        size_t table;
+
+        at += strspn(at, " \t\r\n");
+        if (*at == '[') {
+            table = strcspn(++at, "]\n");
+            key = strncmp(at, setting, table) == 0 && setting[table] == '.' ? setting + table + 1
+                                                                            : NULL;
+        } else if (key && switches_off(at, key)) {
+            return true;
+        }
+        at += strcspn(at, "\n");
+    }
+    return false;
+}
+
 static void check_bottlerocket(struct lint *l, const struct node_class *c, const struct pool *p)
 {
     for (size_t i = 0; i < l->system.n_releases; i++) {
@@ -203,9 +242,10 @@ static void check_bottlerocket(struct lint *l, const struct node_class *c, const
                       "nodes of pool '%s' run Bottlerocket, which has a device plugin built in: "
                       "this chart's is a second one for the same GPUs (class '%s')",
                       p->name, c->name);
-        finding_cure(l, f,
-                     "keep the chart off these nodes, and set Bottlerocket's own by "
-                     "settings.kubelet-device-plugins.nvidia");
+        finding_cure(
+            l, f,
+            "keep the chart off these nodes, or switch Bottlerocket's own off in userData: "
+            "settings.kubelet-device-plugins.nvidia.enabled = false (1.63.0 or newer)");
         return;
     }
 }
@@ -221,7 +261,7 @@ void check_class(struct lint *l)
         if (!p)
             continue;
         check_class_disk(l, c, p);
-        if (strcmp(c->family, "Bottlerocket") == 0)
+        if (strcmp(c->family, "Bottlerocket") == 0 && !own_plugin_is_off(c))
             check_bottlerocket(l, c, p);
     }
     for (size_t i = 0; i < l->system.n_workloads; i++)

@@ -203,10 +203,13 @@ static bool collect(struct lint *l, struct judging *g)
     return true;
 }
 
+/* Nodes of a fixed size are there before the pods: what they show counts, not what Karpenter
+ * thinks. */
 static void believe(struct lint *l, struct supply *believed, const struct pool *p)
 {
     for (size_t i = 0; i < p->n_types; i++)
-        supply_believed(l, &believed[i], &l->system, p, p->types[i]);
+        if (!p->fixed || !supply_real(l, &believed[i], &l->system, p, p->types[i]))
+            supply_believed(l, &believed[i], &l->system, p, p->types[i]);
 }
 
 /* Once it is known which pool buys for which workload. */

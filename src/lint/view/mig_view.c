@@ -41,4 +41,5 @@ void mig_view_read(struct lint *l, struct system *s, const struct document *d)
 void mig_view_read_values(struct lint *l, struct system *s)
 {
     config_view_values(l, s, "migManager.config.data.", CHART_GPU_OPERATOR, mig_view_read);
+    config_view_values(l, s, "migManager.config.data.", CHART_CARVE, mig_view_read);
 }

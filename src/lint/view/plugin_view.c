@@ -65,6 +65,7 @@ void plugin_view_read(struct lint *l, struct system *s, const struct document *d
 void plugin_view_read_values(struct lint *l, struct system *s)
 {
     config_view_values(l, s, "config.map.", CHART_DEVICE_PLUGIN, plugin_view_read);
+    config_view_values(l, s, "config.map.", CHART_CARVE, plugin_view_read);
     config_view_values(l, s, "devicePlugin.config.data.", CHART_GPU_OPERATOR, plugin_view_read);
 }
 

@@ -170,25 +170,57 @@ static bool next_option(struct reading *r, struct option *o)
     return false;
 }
 
-/* The document of the set that a file's name means: written by a here-document, or read. */
+/* How many names both paths end with alike: folders tell files of one name apart. */
+static unsigned common_tail(const char *a, const char *b)
+{
+    size_t size_a = strlen(a), size_b = strlen(b);
+    unsigned names = 0;
+
+    for (size_t n = 0;; n++) {
+        bool ends_a = n == size_a || a[size_a - n - 1] == '/';
+        bool ends_b = n == size_b || b[size_b - n - 1] == '/';
+
+        names += ends_a && ends_b;
+        if (n == size_a || n == size_b || a[size_a - n - 1] != b[size_b - n - 1])
+            return names;
+    }
+}
+
+/* The name that a command could call a document by; NULL: by none. */
+static const char *file_name(const struct document *d)
+{
+    if (d->outer || !d->piece)
+        return NULL;
+    if (d->piece->file)
+        return d->piece->file;
+    return d->piece->fenced || !d->piece->source ? NULL : d->piece->source->file;
+}
+
+/*
+ * The document of the set that a file's name means: written by a here-document, or read. Of several
+ * with that name, the first of those whose folders are most like the name's.
+ */
 static const struct document *find_file(const struct reading *r, const char *name)
 {
-    const char *base = base_name(name);
+    const struct document *best = NULL;
+    unsigned most = 0;
 
     for (size_t i = 0; i < r->s->n_documents; i++) {
         const struct document *d = r->s->documents[i];
+        const char *file = file_name(d);
+        unsigned tail;
 
-        if (d->outer || !d->piece)
+        if (!d->outer && d->piece && strcmp(name, "-") == 0 && d->piece == r->c->here)
+            return d;
+        if (!file || strcmp(base_name(file), base_name(name)) != 0)
             continue;
-        if (strcmp(name, "-") == 0 && d->piece == r->c->here)
-            return d;
-        if (d->piece->file && strcmp(base_name(d->piece->file), base) == 0)
-            return d;
-        if (!d->piece->file && !d->piece->fenced && d->piece->source &&
-            strcmp(base_name(d->piece->source->file), base) == 0)
-            return d;
+        tail = common_tail(file, name);
+        if (!best || tail > most) {
+            best = d;
+            most = tail;
+        }
     }
-    return NULL;
+    return best;
 }
 
 static void read_file(struct reading *r, struct release *out, const char *name)

@@ -192,17 +192,25 @@ static const struct {
     {CHART_DEVICE_PLUGIN, "nfd.enabled", false},
     {CHART_DEVICE_PLUGIN, "affinity", false},
     {CHART_DEVICE_PLUGIN, "runtimeClassName", false},
+    {CHART_CARVE, "migManager.drain", true},
+    {CHART_CARVE, "migManager.reboot", true},
+    {CHART_CARVE, "readyDeadline", true},
+    {CHART_CARVE, "faultTaint", true},
+    {CHART_CARVE, "admissionPolicy.enabled", true},
     {CHART_KARPENTER, "settings.featureGates", true},
     {CHART_KARPENTER, "settings.clusterName", true},
     {CHART_KARPENTER, "settings.interruptionQueue", true},
 };
 
-/* The operator's own keys win, as it has the plugin's in it. */
+/* carve's own keys win, as it has those of both; then the operator's, as it has the plugin's. */
 static enum chart guess(const struct yaml_node *root)
 {
     unsigned points[CHART_CARVE + 1] = {0};
-    static const enum chart order[] = {CHART_GPU_OPERATOR, CHART_DEVICE_PLUGIN, CHART_KARPENTER};
+    static const enum chart order[] = {CHART_CARVE, CHART_GPU_OPERATOR, CHART_DEVICE_PLUGIN,
+                                       CHART_KARPENTER};
 
+    if (node_at(root, "config.map") && node_at(root, "migManager"))
+        return CHART_CARVE;
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
         if (node_at(root, marks[i].path))
             points[marks[i].chart] += marks[i].alone ? 2 : 1;

@@ -13,7 +13,8 @@ enum { SUPPLY_MAX_RESOURCES = 24 };
 /* Resources of one node by name. */
 struct supply {
     size_t n;
-    struct amount items[SUPPLY_MAX_RESOURCES]; /* node and pair are NULL */
+    /* node: the overlay's value that Karpenter believes; else NULL. pair is NULL */
+    struct amount items[SUPPLY_MAX_RESOURCES];
 };
 
 int64_t supply_of(const struct supply *s, const char *resource); /* 0 if it is not there */

@@ -17,10 +17,11 @@ static const struct amount *find(const struct supply *s, const char *resource)
     return NULL;
 }
 
-static void add(struct supply *s, const char *resource, int64_t count)
+/* node: of an overlay; NULL: the catalogue says so. */
+static void add(struct supply *s, const char *resource, int64_t count, const struct yaml_node *node)
 {
     if (s->n < SUPPLY_MAX_RESOURCES)
-        s->items[s->n++] = (struct amount){.name = resource, .count = count};
+        s->items[s->n++] = (struct amount){.name = resource, .count = count, .node = node};
 }
 
 /* Labels of the nodes; a zone or a capacity type of the pool's does not part capacity. */
@@ -58,8 +59,8 @@ void supply_believed(struct lint *l, struct supply *out, const struct system *s,
             continue;
         for (size_t k = 0; k < o->n_capacity; k++)
             if (!find(out, o->capacity[k].name))
-                add(out, o->capacity[k].name, o->capacity[k].count);
+                add(out, o->capacity[k].name, o->capacity[k].count, o->capacity[k].node);
     }
     if (t->catalog_gpus > 0 && !find(out, "nvidia.com/gpu"))
-        add(out, "nvidia.com/gpu", t->catalog_gpus);
+        add(out, "nvidia.com/gpu", t->catalog_gpus, NULL);
 }
