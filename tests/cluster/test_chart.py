@@ -126,13 +126,18 @@ def test_rights_come_with_what_needs_them(render):
     plain = rules(render())
     drain = rules(render({"migManager": {"enabled": True, "drain": True}}))
     assert set(drain) - set(plain) == {("", "pods/eviction", "create")}
+    notices = rules(render({"interruption": {"enabled": True}}))
+    assert set(notices) - set(plain) == {("", "pods/eviction", "create")}
+    bare = {"labels": "off", "interruption": {"enabled": True}}
+    assert {(resource, verb) for _, resource, verb in rules(render(bare)) if "pods" in resource} == {
+        ("pods", "get"), ("pods/eviction", "create")}
     mapped = rules(render({"config": {"name": "shapes"}, "migManager": {"enabled": True, "config": {"name": "cuts"}}}))
     assert {right: names for right, names in mapped.items() if right not in plain} == {
         ("", "configmaps", verb): {"shapes", "cuts"} for verb in ("list", "watch")}
-    features = {(resource, verb) for group, resource, verb in rules(render({"labels": "node"})) if "nfd" in group}
-    assert features == {("nodefeatures", verb) for verb in ("list", "watch", "delete")}
-    for values in ({"labels": "off"}, {"gfd": {"enabled": False}}):
-        assert not any("nfd" in group or resource == "pods" for group, resource, _ in rules(render(values)))
+    for values in ({"labels": "node"}, {"labels": "off"}, {"gfd": {"enabled": False}}):
+        features = {(resource, verb) for group, resource, verb in rules(render(values)) if "nfd" in group}
+        assert features == {("nodefeatures", verb) for verb in ("list", "watch", "delete")}
+        assert not any(resource == "pods" for _, resource, _ in rules(render(values)))
 
 
 def test_mig_changes_make_carved_privileged_and_nobody_else(render):
@@ -156,6 +161,27 @@ def test_a_new_node_awaits_its_configuration_where_there_is_one(render):
                    {"devicePlugin": {"config": {"name": "shapes"}}}):
         assert arguments(render(values), "carved")["await-configuration"] == "60s"
     assert "await-configuration" not in arguments(render({"migManager": {"enabled": True}}), "carved")
+
+
+def test_interruptions_are_read_where_asked_for(render):
+    assert not {"interruption", "metadata-endpoint"} & set(arguments(render(), "carve-gateway"))
+    objects = render({"interruption": {"enabled": True}})
+    given = arguments(objects, "carve-gateway")
+    assert (given["interruption"], given["interruption-rebalance"]) == ("true", "event")
+    assert given["metadata-endpoint"] == "http://169.254.169.254" and "hostNetwork" not in pod_of(objects)
+    assert "--interruption" not in str(container(objects, "carved"))
+    values = {"interruption": {"enabled": True, "rebalance": "drain", "endpoint": "http://[fd00:ec2::254]",
+                               "hostNetwork": True}}
+    objects = render(values)
+    given = arguments(objects, "carve-gateway")
+    assert (given["interruption-rebalance"], given["metadata-endpoint"]) == ("drain", "http://[fd00:ec2::254]")
+    assert pod_of(objects)["hostNetwork"] is True and "hostPID" not in pod_of(objects)
+
+
+def test_notes_say_what_the_metadata_service_needs(notes):
+    words = "httpPutResponseHopLimit"
+    assert words in notes({"interruption": {"enabled": True}})
+    assert words not in notes({"interruption": {"enabled": True, "hostNetwork": True}}) and words not in notes({})
 
 
 def test_mig_devices_are_seen_with_one_capability(render):
@@ -229,7 +255,8 @@ def test_instance_types_are_those_of_the_catalogue():
 
 def test_taints_are_tolerated(render):
     keys = {item["key"]: item for item in pod_of(render({"faultTaint": "carve.dev/fault=gpu:NoExecute"}))["tolerations"]}
-    assert {"nvidia.com/gpu", "carve.dev/not-ready", "carve.dev/mig-change", "carve.dev/fault"} <= set(keys)
+    assert {"nvidia.com/gpu", "carve.dev/not-ready", "carve.dev/mig-change", "carve.dev/interruption",
+            "carve.dev/fault"} <= set(keys)
     assert all(item["operator"] == "Exists" and "effect" not in item and "value" not in item for item in keys.values())
     assert pod_of(render())["priorityClassName"] == "system-node-critical"
 
@@ -245,6 +272,11 @@ def test_taints_are_tolerated(render):
     ({"migManager": {"config": {"data": {"mig.yaml": "x"}}}}, "has no config.yaml"),
     ({"migManager": {"drain": True}}, "migManager.enabled is not"),
     ({"migManager": {"enabled": True, "reboot": True}, "hostPID": False}, "needs hostPID"),
+    ({"interruption": {"rebalance": "drain"}}, "mean nothing without interruption.enabled"),
+    ({"interruption": {"hostNetwork": True}}, "mean nothing without interruption.enabled"),
+    ({"interruption": {"enabled": True, "rebalance": "cordon"}}, "/interruption/rebalance"),
+    ({"interruption": {"enabled": True, "endpoint": "https://169.254.169.254"}}, "/interruption/endpoint"),
+    ({"interruption": {"enabled": True, "grace": "1s"}}, "grace"),
     ({"mig": {"strategy": "both"}}, "/mig/strategy"),
     ({"mig": {"strategy": "single"}, "migStrategy": "mixed"}, "are the same setting"),
     ({"deviceListStrategy": "volume-mounts"}, "carve cannot do 'volume-mounts'"),

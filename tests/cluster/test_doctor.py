@@ -184,7 +184,9 @@ def test_plugin_fails_on_the_node(doctor, bare_node, plugin):
 def test_startup_taint_that_nobody_removes(cluster, doctor, tainted):
     tainted("carve.dev/not-ready", ":NoSchedule")
     cluster.apply(pod("waits", "nvidia.com/gpu"))
-    assert "carve.dev/not-ready" in doctor.first("startup-taint-stuck")["message"]
+    found = doctor.first("startup-taint-stuck")
+    assert "carve.dev/not-ready" in found["message"]
+    assert f"1 pod waits for node {NODE}: default/waits" in found["evidence"]
 
 
 def test_mig_configuration_that_failed(cluster, doctor, labelled):
@@ -238,6 +240,15 @@ def test_karpenter_does_not_know_the_slice(cluster, doctor, karpenter):
     cluster.apply(pool())
     cluster.apply(pod("waits", "nvidia.com/mig-1g.5gb"))
     assert "nvidia.com/mig-1g.5gb" in doctor.first("overlay-missing")["message"]
+
+
+def test_overlay_that_differs_from_its_node(cluster, doctor, karpenter, labelled):
+    labelled(**{"node.kubernetes.io/instance-type": "p4d.24xlarge", "karpenter.sh/nodepool": "slices"})
+    cluster.apply(pool(), {"apiVersion": "karpenter.sh/v1alpha1", "kind": "NodeOverlay", "metadata": {"name": "slices"},
+                           "spec": {"requirements": [], "capacity": {"nvidia.com/gpu": "40"}}})
+    found = doctor.first("overlay-differs")
+    assert "has 40 'nvidia.com/gpu', and its nodes show 8" in found["message"] and NODE in found["subject"]
+    assert "write 8 for 'nvidia.com/gpu'" in found["cure"]
 
 
 def test_pool_at_its_limit(cluster, doctor, karpenter):
