@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The short way to everything; meson does the work. Missing Debian packages are installed first
 # (as root, or through sudo), which each target says.
-.PHONY: all demo test test-cluster bench check fuzz install image chart clean
+.PHONY: all demo test test-cluster test-karpenter bench check fuzz install image chart clean
 .DELETE_ON_ERROR:
 
 RELEASE := build/release
@@ -26,11 +26,11 @@ $(RELEASE)/build.ninja:
 
 $(SANITIZED)/build.ninja:
 	@tools/install-packages build test
-	@meson setup $(SANITIZED) -Db_sanitize=address,undefined -Db_lundef=false $(MESON_FLAGS) >/dev/null
+	@meson setup $(SANITIZED) -Db_sanitize=address,undefined -Db_lundef=false -Dman=false $(MESON_FLAGS) >/dev/null
 
 $(THREADS)/build.ninja:
 	@tools/install-packages build test
-	@meson setup $(THREADS) -Db_sanitize=thread -Db_lundef=false $(MESON_FLAGS) >/dev/null
+	@meson setup $(THREADS) -Db_sanitize=thread -Db_lundef=false -Dunit=false -Dman=false $(MESON_FLAGS) >/dev/null
 
 # The programs that others wrote and that must be content with the emulated boards.
 $(VENV)/ready: tests/requirements.txt
@@ -52,6 +52,10 @@ test: all $(SANITIZED)/build.ninja $(THREADS)/build.ninja $(VENV)/ready
 test-cluster: all
 	@tools/install-packages build test cluster
 	@tools/run-tests --release $(RELEASE) --cluster
+
+test-karpenter: all $(VENV)/ready
+	@tools/install-packages build test cluster karpenter
+	@tools/run-tests --release $(RELEASE) --venv $(VENV) --karpenter
 
 bench: all
 	@tools/install-packages build test

@@ -24,7 +24,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 NODE = protos.load("node")
 
 
-def wait_for(condition, what, seconds=20):
+def wait_for(condition, what, seconds=60):
     """Polls until condition() is true, and returns what it gave."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -109,7 +109,7 @@ class Carved:
     def log(self):
         return self.log_file.read_text(encoding="utf-8", errors="replace")
 
-    def wait_log(self, words, seconds=20):
+    def wait_log(self, words, seconds=60):
         wait_for(lambda: words in self.log(), lambda: f"'{words}' in the log:\n{self.log()}",
                  seconds)
 
@@ -120,11 +120,11 @@ class Carved:
         """Stops it in order; the exit code shows what a sanitizer found."""
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
-        assert self.process.wait(20) == 0, self.log()
+        assert self.process.wait(60) == 0, self.log()
 
     def kill(self):
         self.process.kill()
-        self.process.wait(20)
+        self.process.wait(60)
         self.expected_codes.append(-signal.SIGKILL)
 
     def state(self):
@@ -132,12 +132,12 @@ class Carved:
         with grpc.insecure_channel(f"unix:{self.socket}", [
                 ("grpc.use_local_subchannel_pool", 1)]) as channel:
             answers = channel.unary_stream("/carve.v1.Node/Watch")(
-                b"", timeout=10, wait_for_ready=True)
+                b"", timeout=60, wait_for_ready=True)
             state = NODE.NodeState.FromString(next(answers))
             answers.cancel()
             return state
 
-    def ask(self, method, request, timeout=20):
+    def ask(self, method, request, timeout=60):
         """The answer of a method of carve.v1.Node with one answer."""
         with grpc.insecure_channel(f"unix:{self.socket}", [
                 ("grpc.use_local_subchannel_pool", 1)]) as channel:
@@ -209,7 +209,7 @@ def time_slicing(replicas, resource="nvidia.com/gpu", **more):
         "resources": [{"name": resource, "replicas": replicas}], **more}}}
 
 
-def wait_devices(kubelet, expected, seconds=20):
+def wait_devices(kubelet, expected, seconds=60):
     """Until the kubelet sees exactly these numbers of healthy devices."""
     wait_for(lambda: kubelet.healthy() == expected,
              lambda: f"{expected}, it has {kubelet.healthy()}", seconds)

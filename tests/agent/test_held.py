@@ -23,7 +23,7 @@ def health(kubelet, resource=GPU):
     return {i: d.health for i, d in dict(kubelet.devices.get(resource, {})).items()}
 
 
-def wait_unhealthy(kubelet, ids, resource=GPU, seconds=20):
+def wait_unhealthy(kubelet, ids, resource=GPU, seconds=60):
     """Until exactly these slices are listed as unhealthy."""
     wait_for(lambda: sorted(i for i, h in health(kubelet, resource).items() if h == "Unhealthy")
              == sorted(ids), lambda: f"{ids}: {health(kubelet, resource)}", seconds)
