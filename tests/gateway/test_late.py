@@ -107,9 +107,9 @@ def test_another_mistake_is_told_anew(layout, api):
 def test_a_reset_that_is_refused(layout, api, node):
     node.emulator("mig-pending", 3, "reset")
     node.emulator("refuse-reset", 3, "on")
-    layout("all-1g.5gb", "--ready-deadline", "10s")
+    layout("all-1g.5gb", "--ready-deadline", "20s")
     wait_broken(api, "LayoutFailed", "GPU 3: MIG mode is pending", "not supported")
-    assert "since after 10 s: MIG layout 'all-1g.5gb' cannot be made" in wait_event(api, "SlicesLate")["message"]
+    assert "since after 20 s: MIG layout 'all-1g.5gb' cannot be made" in wait_event(api, "SlicesLate")["message"]
     assert taints(api) == [TAINT]
     node.emulator("refuse-reset", 3, "off")
     wait_served(api)
@@ -161,7 +161,7 @@ def test_carved_that_crashes_again_and_again(gateway, carved, api, node):
 def test_a_driver_that_is_missing(gateway, carved, api, node):
     node.hide_driver()
     carved(arguments=["--fail-on-init-error=false", "--driver-grace", "100ms"])
-    gateway(*HURRIED, taints=[STARTUP])
+    gateway("--ready-deadline", "5s", taints=[STARTUP])
     wait_broken(api, "NvidiaDriverError")
     assert "the driver cannot be read" in wait_event(api, "SlicesLate")["message"]
     node.show_driver()
