@@ -195,4 +195,4 @@ def test_a_node_that_serves_is_not_called_broken(gateway, carved, api, pods):  #
     wait_event(api, "ConfigurationKeyMissing")
     api.wait(lambda: condition(api)["status"] == "True", lambda: condition(api))
     assert not events(api, "SlicesFailed") and not events(api, "SlicesLate")
-    assert api.get("Node", NODE)["status"]["allocatable"][GPU] == "16"
+    api.wait(lambda: api.get("Node", NODE)["status"]["allocatable"][GPU] == "16", "the kubelet's 16 slices")
