@@ -222,6 +222,19 @@ static int run_recovery(struct control *c, struct err *e)
     return 0;
 }
 
+/* How long a killed process's memory stays taken. */
+static int run_teardown(struct control *c, struct err *e)
+{
+    uint64_t wait_ms;
+
+    if (control_number(c->args[0], 3600000, &wait_ms, e) < 0)
+        return -EINVAL;
+    state_lock(&c->map);
+    c->map.at->teardown_ms = (uint32_t)wait_ms;
+    state_unlock(&c->map);
+    return 0;
+}
+
 static int run_delay(struct control *c, struct err *e)
 {
     struct state *s = c->map.at;
@@ -299,6 +312,7 @@ static const struct verb verbs[] = {
     {"unload", "on|off", "every NVML call says that the driver is not loaded", 1, 1, run_unload},
     {"recovery", "GPU ACTION", "what the driver asks for", 2, 2, run_recovery},
     {"delay", "CALL MS", "that NVML call takes so long", 2, 2, run_delay},
+    {"teardown", "MS", "a killed process's memory stays taken so long", 1, 1, run_teardown},
     {"tree", "DIR", "write driver root, /dev, /proc, /sys", 1, 1, run_tree},
 };
 

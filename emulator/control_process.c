@@ -8,16 +8,13 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "control.h"
+#include "process.h"
 
-static struct state_process *find_process(struct state_gpu *s, bool used, uint32_t pid)
+static struct state_process *find_process(struct state_gpu *s, uint32_t pid)
 {
-    for (unsigned i = 0; i < STATE_PROCESSES; i++) {
-        struct state_process *p = &s->processes[i];
-
-        if (!used && !p->used)
-            return p;
-        if (used && p->used && p->pid == pid)
-            return p;
+    for (unsigned i = 0; i < process_rows(s); i++) {
+        if (s->processes[i].used && s->processes[i].pid == pid)
+            return &s->processes[i];
     }
     return NULL;
 }
@@ -25,22 +22,17 @@ static struct state_process *find_process(struct state_gpu *s, bool used, uint32
 static int add_process(struct control *c, unsigned gpu, uint32_t pid, struct err *e)
 {
     struct state_gpu *s = &c->map.at->gpus[gpu];
-    struct state_process *p = find_process(s, false, 0);
     uint32_t gi = control_instance(c->gi), ci = control_instance(c->ci);
+    struct state_process row = {
+        .pid = pid, .gi = gi, .ci = ci, .mem_bytes = (uint64_t)c->mem_bytes};
 
-    if (!p)
-        return err_set(e, ENOSPC, "GPU %u has %d processes already", gpu, STATE_PROCESSES);
     if ((gi != NVML_NO_INSTANCE || ci != NVML_NO_INSTANCE) &&
         (gi >= STATE_INSTANCES || !s->gi[gi].used || ci >= STATE_COMPUTES ||
          !s->gi[gi].ci[ci].used))
         return err_set(e, EINVAL, "GPU %u has no such instance (give both --gi and --ci)", gpu);
-    memset(p, 0, sizeof *p);
-    p->pid = pid;
-    p->gi = gi;
-    p->ci = ci;
-    p->mem_bytes = (uint64_t)c->mem_bytes;
-    (void)TEXT_COPY(p->name, c->name ? c->name : "");
-    __atomic_store_n(&p->used, 1, __ATOMIC_RELEASE);
+    (void)TEXT_COPY(row.name, c->name ? c->name : "");
+    if (!process_add(s, &row))
+        return err_set(e, ENOSPC, "GPU %u has %d processes already", gpu, STATE_PROCESSES);
     return 0;
 }
 
@@ -60,10 +52,10 @@ int control_process(struct control *c, struct err *e)
     if (add) {
         rc = add_process(c, gpu, (uint32_t)pid, e);
     } else {
-        struct state_process *p = find_process(&c->map.at->gpus[gpu], true, (uint32_t)pid);
+        struct state_process *p = find_process(&c->map.at->gpus[gpu], (uint32_t)pid);
 
         if (p)
-            __atomic_store_n(&p->used, 0, __ATOMIC_RELEASE);
+            process_drop(p);
         else
             rc = err_set(e, ENOENT, "no process %" PRIu64 " on GPU %u", pid, gpu);
     }

@@ -6,10 +6,11 @@
 #include <string.h>
 
 #include "abi.h"
+#include "process.h"
 
 bool mig_in_use(const struct state_gpu *s, uint32_t gi, uint32_t ci)
 {
-    for (unsigned i = 0; i < STATE_PROCESSES; i++) {
+    for (unsigned i = 0; i < process_rows(s); i++) {
         const struct state_process *p = &s->processes[i];
 
         if (p->used && (gi == NVML_NO_INSTANCE || p->gi == gi) &&
@@ -49,6 +50,7 @@ int mig_set_mode(struct state *all, const struct gpu *g, bool on, int *activatio
 {
     struct state_gpu *s = &all->gpus[g->index];
 
+    process_reap(all, g->index);
     *activation = NVML_SUCCESS;
     if (!g->board->mig)
         return NVML_ERROR_NOT_SUPPORTED;
@@ -81,6 +83,7 @@ int mig_reset(struct state *all, const struct gpu *g)
 {
     struct state_gpu *s = &all->gpus[g->index];
 
+    process_reap(all, g->index);
     if (s->lost)
         return NVML_ERROR_GPU_IS_LOST;
     if (s->reset_refused)
@@ -223,6 +226,7 @@ int mig_create(struct state *all, const struct gpu *g, const struct profile *p, 
     struct state_gpu *s = &all->gpus[g->index];
     unsigned axis = g->board->mig->axis;
 
+    process_reap(all, g->index);
     if (!s->mig_current)
         return NVML_ERROR_NOT_SUPPORTED;
     if (start >= (int)axis || (start >= 0 && !(p->starts >> start & 1)))
@@ -244,6 +248,7 @@ int mig_destroy(struct state *all, const struct gpu *g, unsigned id)
     struct state_gpu *s = &all->gpus[g->index];
     struct state_gi *gi = &s->gi[id];
 
+    process_reap(all, g->index);
     if (!gi->used)
         return NVML_ERROR_NOT_FOUND;
     for (unsigned i = 0; i < STATE_COMPUTES; i++) {
@@ -346,6 +351,7 @@ int mig_destroy_compute(struct state *all, const struct gpu *g, unsigned gi, uns
 {
     struct state_gpu *s = &all->gpus[g->index];
 
+    process_reap(all, g->index);
     if (!s->gi[gi].used || !s->gi[gi].ci[ci].used)
         return NVML_ERROR_NOT_FOUND;
     if (mig_in_use(s, gi, ci))

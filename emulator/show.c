@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "control.h"
+#include "process.h"
 
 enum {
     MAX_OUTPUT = 4 << 20,
@@ -56,7 +57,7 @@ static void json_instances(struct json *j, const struct gpu *g, const struct sta
 static void json_processes(struct json *j, const struct state_gpu *s)
 {
     json_array(j, "processes");
-    for (unsigned i = 0; i < STATE_PROCESSES; i++) {
+    for (unsigned i = 0; i < process_rows(s); i++) {
         const struct state_process *p = &s->processes[i];
 
         if (!p->used)
@@ -65,6 +66,10 @@ static void json_processes(struct json *j, const struct state_gpu *s)
         json_uint(j, "pid", p->pid);
         json_string(j, "name", p->name);
         json_uint(j, "memory", p->mem_bytes);
+        if (p->start) { /* a CUDA program, not one that was stated */
+            json_uint(j, "beyond", p->device_bytes);
+            json_bool(j, "hasContext", !p->hidden);
+        }
         if (p->gi != NVML_NO_INSTANCE) {
             json_uint(j, "gi", p->gi);
             json_uint(j, "ci", p->ci);
@@ -124,7 +129,7 @@ static void table_gpu(struct buf *b, const struct gpu *g, const struct state_gpu
             buf_printf(b, "  gi %u  without compute instances  at %u:%u\n", gi, s->gi[gi].start,
                        s->gi[gi].size);
     }
-    for (unsigned i = 0; i < STATE_PROCESSES; i++) {
+    for (unsigned i = 0; i < process_rows(s); i++) {
         const struct state_process *p = &s->processes[i];
 
         if (p->used)
@@ -169,6 +174,8 @@ int control_show(struct control *c, struct err *e)
 
     buf_init(&b, MAX_OUTPUT);
     state_lock(&c->map);
+    for (unsigned i = 0; i < c->node->n_gpus; i++)
+        process_reap(c->map.at, i);
     if (c->json) {
         show_json(c, &b);
     } else {

@@ -49,9 +49,9 @@ void state_unlock(struct state_map *m)
     (void)pthread_mutex_unlock(&m->threads);
 }
 
+/* What is not said here is zero in a new file. */
 static void fill(struct state *s, const struct node *n)
 {
-    memset(s, 0, sizeof *s);
     s->version = STATE_VERSION;
     s->size = sizeof *s;
     s->node_hash = n->hash;
@@ -62,9 +62,14 @@ static void fill(struct state *s, const struct node *n)
 
 void state_clear(struct state *s)
 {
-    for (unsigned i = 0; i < s->n_gpus; i++)
-        s->gpus[i] = (struct state_gpu){.serial = s->gpus[i].serial};
+    for (unsigned i = 0; i < s->n_gpus; i++) {
+        uint32_t serial = s->gpus[i].serial;
+
+        memset(&s->gpus[i], 0, sizeof s->gpus[i]);
+        s->gpus[i].serial = serial;
+    }
     s->n_delays = 0;
+    s->teardown_ms = 0;
     state_calls(s, STATE_CALLS_ANSWER);
 }
 

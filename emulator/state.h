@@ -22,11 +22,11 @@
 struct err;
 
 enum {
-    STATE_VERSION = 2,
-    STATE_INSTANCES = 15, /* GPU instance ids 0..14, as in the kernel module's table */
-    STATE_COMPUTES = 8,   /* compute instance ids of a GPU instance */
-    STATE_PROCESSES = 64, /* of one GPU */
-    STATE_EVENTS = 256,   /* older ones are overwritten */
+    STATE_VERSION = 3,
+    STATE_INSTANCES = 15,  /* GPU instance ids 0..14, as in the kernel module's table */
+    STATE_COMPUTES = 8,    /* compute instance ids of a GPU instance */
+    STATE_PROCESSES = 512, /* of one GPU */
+    STATE_EVENTS = 256,    /* older ones are overwritten */
     STATE_DELAYS = 8,
     STATE_RECOVERY_UNTOLD = 255,
 };
@@ -50,11 +50,28 @@ struct state_gi {
     struct state_ci ci[STATE_COMPUTES];
 };
 
+/*
+ * Who uses the GPU. A row with a start time is a process that must be alive: process.c empties it
+ * when it is not. Without one it stays until somebody takes it away.
+ */
 struct state_process {
     uint32_t used, pid;
-    uint32_t gi, ci; /* UINT32_MAX outside MIG */
-    uint64_t mem_bytes;
+    uint32_t gi, ci;    /* UINT32_MAX outside MIG */
+    uint64_t mem_bytes; /* as NVML tells of the process */
     char name[64];
+    uint64_t device_bytes; /* of the GPU beyond mem_bytes */
+    uint64_t start, space; /* clock ticks since boot, inode of the pid namespace; 0: stated */
+    uint64_t image;        /* where its stack begins, which an exec changes; 0: unknown */
+    uint64_t seen_gone_ns; /* when somebody first saw it dead; 0: nobody has */
+    uint32_t hidden;       /* no context: NVML does not list it */
+    uint32_t
+        work_reserved; /* this one and work[]: time-slicing (cuda/), which says their meaning */
+    uint64_t work[12];
+};
+
+/* Time slices of a GPU: who runs, and until when. The meaning is time-slicing's (cuda/). */
+struct state_work {
+    uint64_t words[16];
 };
 
 /* What calls do on the whole machine. */
@@ -73,10 +90,11 @@ struct state_gpu {
     _Atomic uint32_t lost, mig_current; /* also read without the lock */
     uint32_t mig_pending, mig_hold, reset_refused, serial;
     _Atomic uint32_t
-        recovery; /* what the driver asks for; STATE_RECOVERY_UNTOLD: it does not say */
-    uint32_t reserved;
+        recovery;  /* what the driver asks for; STATE_RECOVERY_UNTOLD: it does not say */
+    uint32_t rows; /* of processes: beyond these none was ever used */
     struct state_counters counters;
     struct state_gi gi[STATE_INSTANCES];
+    struct state_work work;
     struct state_process processes[STATE_PROCESSES];
 };
 
@@ -99,6 +117,8 @@ struct state {
     uint32_t calls;            /* futex: enum state_calls */
     _Atomic uint32_t n_delays; /* also read without the lock */
     uint32_t n_gpus;
+    uint32_t teardown_ms; /* so long a dead process's memory stays taken */
+    uint32_t reserved;
     uint64_t next_event; /* number of the next one; event n is in slot n % STATE_EVENTS */
     struct state_delay delays[STATE_DELAYS];
     struct state_event events[STATE_EVENTS];
@@ -106,11 +126,11 @@ struct state {
 };
 
 static_assert(sizeof(struct state_ci) == 8 && sizeof(struct state_gi) == 72, "shared layout");
-static_assert(sizeof(struct state_process) == 88, "shared layout");
-static_assert(sizeof(struct state_gpu) == 6776, "shared layout");
-static_assert(offsetof(struct state, delays) == 112, "shared layout");
-static_assert(offsetof(struct state, gpus) == 112 + 8 * 64 + 256 * 32, "shared layout");
-static_assert(sizeof(struct state) == 117232, "shared layout");
+static_assert(sizeof(struct state_process) == 232, "shared layout");
+static_assert(sizeof(struct state_gpu) == 120056, "shared layout");
+static_assert(offsetof(struct state, delays) == 120, "shared layout");
+static_assert(offsetof(struct state, gpus) == 120 + 8 * 64 + 256 * 32, "shared layout");
+static_assert(sizeof(struct state) == 1929720, "shared layout");
 
 /* A mapped state. Owns mapping and descriptor. */
 struct state_map {

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "process.h"
 #include "session.h"
 
 /* Which processes; in the order of NVML's "mode". */
@@ -16,21 +17,14 @@ enum list {
 
 static bool belongs(const struct target *t, const struct state_process *p)
 {
-    return p->used && (!t->is_mig || (p->gi == t->gi && p->ci == t->ci));
+    return p->used && !p->hidden && (!t->is_mig || (p->gi == t->gi && p->ci == t->ci));
 }
 
 /* A GPU instance's memory is shared by its compute instances. */
 static uint64_t used_bytes(const struct target *t)
 {
-    uint64_t sum = 0;
-
-    for (unsigned i = 0; i < STATE_PROCESSES; i++) {
-        const struct state_process *p = &t->state->processes[i];
-
-        if (p->used && (!t->is_mig || p->gi == t->gi))
-            sum += p->mem_bytes;
-    }
-    return sum;
+    process_reap(session_state(), t->gpu->index);
+    return process_bytes(t->state, t->is_mig ? t->gi : NVML_NO_INSTANCE);
 }
 
 static uint64_t reserved_bytes(const struct target *t)
@@ -148,7 +142,8 @@ static int list(const char *call, nvmlDevice_t device, enum list which, void *ou
         return NVML_ERROR_INVALID_ARGUMENT;
     room = out ? *count : 0;
     session_lock();
-    for (unsigned i = 0; which == LIST_COMPUTE && i < STATE_PROCESSES; i++) {
+    process_reap(session_state(), t.gpu->index);
+    for (unsigned i = 0; which == LIST_COMPUTE && i < process_rows(t.state); i++) {
         const struct state_process *p = &t.state->processes[i];
 
         if (!belongs(&t, p))
@@ -221,7 +216,7 @@ static bool state_process_name(unsigned pid, char *out, size_t size)
     const struct state *s = session_state();
 
     for (unsigned g = 0; g < session_node()->n_gpus; g++) {
-        for (unsigned i = 0; i < STATE_PROCESSES; i++) {
+        for (unsigned i = 0; i < process_rows(&s->gpus[g]); i++) {
             const struct state_process *p = &s->gpus[g].processes[i];
 
             if (p->used && p->pid == pid && p->name[0])

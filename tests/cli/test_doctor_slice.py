@@ -1,16 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`carve doctor node --run-cuda`: which slice it takes. The emulated libcuda finds devices and can do no more."""
+"""`carve doctor node --run-cuda`: which slice it takes. Kernels of the emulated libcuda compute nothing."""
 import os
 import pathlib
+import shutil
 
-from doctornode import GPU, doctor, kubelet
+from conftest import BUILD
+from doctornode import DRIVER, GPU, doctor, kubelet
+
+
+def test_an_emulated_gpu_computes_nothing(doctor, node):
+    report = doctor("--run-cuda", code=1)
+    assert report["cause"] == "cuda" and "1048576 of 1048576 sums are wrong" in report["found"]["cuda"]["seen"]
+    assert report["cuda"]["device"] == "NVIDIA A100-SXM4-40GB"
 
 
 def test_a_driver_that_cannot_run_kernels(doctor, node):
+    shutil.copy(BUILD / "emulator/libnvidia-ml.so.1",
+                node.driver / f"usr/lib/x86_64-linux-gnu/libcuda.so.{DRIVER}")
     report = doctor("--run-cuda", code=1)
     assert report["cause"] == "cuda" and "cannot run kernels" in report["found"]["cuda"]["seen"]
-    assert "is not NVIDIA's" in report["found"]["cuda"]["seen"]
-    assert report["cuda"]["device"] == "NVIDIA A100-SXM4-40GB" and report["cuda"]["sums"] == 0
+    assert "has no function cuInit" in report["found"]["cuda"]["seen"]
+    assert "is not NVIDIA's" in report["found"]["cuda"]["seen"] and report["cuda"]["sums"] == 0
 
 
 def test_the_slice_that_is_used(doctor, node):
