@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory of graphs: the driver keeps a pool for all graphs of a device, and what that holds is
+ * charged. A graph takes its memory when it is first uploaded or launched; it may share what
+ * another has left. Graphs that do not allocate, and programs without one that does, pay nothing
+ * for this.
+ */
+#include "shim/memory_pool.h"
+
+#include <sys/mman.h>
+
+enum { NODE_CHILD = 4, DEPTH_MAX = 8, NODES_MAX = 1 << 20 };
+
+/* Set with the first allocating node; never unset. */
+static bool graph_allocates;
+
+/* Raised by every trim: what had been launched before must find its memory anew. */
+static uint32_t graph_trims;
+
+void memory_graph_allocates(int device, CUdevice ordinal)
+{
+    struct ledger_entry e = {
+        .kind = LEDGER_GRAPH_POOL,
+        .key = (uint64_t)ordinal,
+        .device = (int16_t)device,
+    };
+    struct ledger_entry known;
+
+    if (!ledger_find(LEDGER_GRAPH_POOL, e.key, &known) && !memory_book(&e))
+        charge_uncounted();
+    memory_pool_in_use();
+    __atomic_store_n(&graph_allocates, true, __ATOMIC_RELAXED);
+}
+
+static CUresult trim(CUdevice ordinal)
+{
+    struct ledger_entry e;
+    int64_t change;
+    CUresult rc;
+
+    if (!ledger_find(LEDGER_GRAPH_POOL, (uint64_t)ordinal, &e))
+        return CALL(cuDeviceGraphMemTrim, ordinal);
+    charge_begin_free(e.device);
+    rc = CALL(cuDeviceGraphMemTrim, ordinal);
+    change = memory_pool_change(LEDGER_GRAPH_POOL, e.key);
+    charge_end(e.device, change);
+    (void)__atomic_add_fetch(&graph_trims, 1, __ATOMIC_RELAXED);
+    return rc;
+}
+
+void memory_graph_trim(CUdevice ordinal)
+{
+    (void)trim(ordinal);
+}
+
+CUresult cuDeviceGraphMemTrim(CUdevice device)
+{
+    return trim(device);
+}
+
+/* ---- nodes */
+
+/* A node of this size is refused at once if it can never fit. */
+static bool node_fits(const struct cuda_node_alloc *wish)
+{
+    int device;
+
+    if (wish->pool.location.type != CUDA_LOCATION_DEVICE)
+        return true;
+    device = shim_device(wish->pool.location.id);
+    if (device < 0 && memory_unknown_device(wish->pool.location.id))
+        return true;
+    if (!charge_begin(device, memory_whole(wish->size)))
+        return false;
+    charge_end(device, -(int64_t)memory_whole(wish->size));
+    memory_graph_allocates(device, wish->pool.location.id);
+    return true;
+}
+
+CUresult cuGraphAddMemAllocNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *before,
+                                size_t n, struct cuda_node_alloc *wish)
+{
+    if (wish && memory_judged() && !node_fits(wish))
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    return CALL(cuGraphAddMemAllocNode, out, graph, before, n, wish);
+}
+
+static bool any_node_fits(const struct cuda_node *wish)
+{
+    return !wish || wish->type != CUDA_NODE_MEM_ALLOC || !memory_judged() ||
+           node_fits(&wish->alloc);
+}
+
+CUresult cuGraphAddNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *before, size_t n,
+                        struct cuda_node *wish)
+{
+    if (!any_node_fits(wish))
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    return CALL(cuGraphAddNode, out, graph, before, n, wish);
+}
+
+CUresult cuGraphAddNode_v2(CUgraphNode *out, CUgraph graph, const CUgraphNode *before,
+                           const void *edges, size_t n, struct cuda_node *wish)
+{
+    if (!any_node_fits(wish))
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    return CALL(cuGraphAddNode_v2, out, graph, before, edges, n, wish);
+}
+
+/* ---- what a graph needs */
+
+struct need {
+    uint64_t bytes;
+    CUdevice ordinal; /* of its last allocating node */
+};
+
+static void need_of_graph(struct need *out, CUgraph graph, unsigned depth);
+
+static void need_of_node(struct need *out, CUgraphNode node, unsigned depth)
+{
+    struct cuda_node_alloc alloc = {0};
+    CUgraph child;
+    int type;
+
+    if (PLAIN(cuGraphNodeGetType)(node, &type) != CUDA_SUCCESS)
+        return;
+    if (type == NODE_CHILD && depth < DEPTH_MAX &&
+        PLAIN(cuGraphChildGraphNodeGetGraph)(node, &child) == CUDA_SUCCESS) {
+        need_of_graph(out, child, depth + 1);
+    } else if (type == CUDA_NODE_MEM_ALLOC &&
+               PLAIN(cuGraphMemAllocNodeGetParams)(node, &alloc) == CUDA_SUCCESS &&
+               alloc.pool.location.type == CUDA_LOCATION_DEVICE) {
+        out->bytes += memory_whole(alloc.size);
+        out->ordinal = alloc.pool.location.id;
+    }
+}
+
+static void need_of_graph(struct need *out, CUgraph graph, unsigned depth)
+{
+    CUgraphNode *nodes;
+    size_t n = 0;
+
+    if (PLAIN(cuGraphGetNodes)(graph, NULL, &n) != CUDA_SUCCESS || n == 0 || n > NODES_MAX)
+        return;
+    nodes = mmap(NULL, n * sizeof(CUgraphNode), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                 -1, 0);
+    if (nodes == MAP_FAILED) {
+        charge_uncounted();
+        return;
+    }
+    if (PLAIN(cuGraphGetNodes)(graph, nodes, &n) == CUDA_SUCCESS) {
+        for (size_t i = 0; i < n; i++)
+            need_of_node(out, nodes[i], depth);
+    }
+    (void)munmap(nodes, n * sizeof(CUgraphNode));
+}
+
+/* ---- instances */
+
+/*
+ * Calls of the driver that may take the memory of an instance: room for what it still needs is
+ * charged before, what it took after.
+ */
+struct taking {
+    struct ledger_entry exec; /* kind 0: allocates nothing */
+    uint64_t room;
+};
+
+/* False: it does not fit. */
+static bool taking_begin(struct taking *t)
+{
+    bool has = t->exec.maps == __atomic_load_n(&graph_trims, __ATOMIC_RELAXED) + 1;
+
+    t->room = has ? 0 : t->exec.size;
+    return t->exec.kind == 0 || charge_begin(t->exec.device, t->room);
+}
+
+/* Returns what the pool of graphs has more now. */
+static int64_t taking_end(const struct taking *t)
+{
+    int64_t change = 0;
+
+    if (t->exec.kind != 0) {
+        change = memory_pool_change(LEDGER_GRAPH_POOL, t->exec.other);
+        charge_end(t->exec.device, change - (int64_t)t->room);
+    }
+    return change;
+}
+
+/* False: the graph does not fit. */
+static bool instantiate_begin(struct taking *t, CUgraph graph)
+{
+    struct need need = {0};
+
+    *t = (struct taking){0};
+    if (!__atomic_load_n(&graph_allocates, __ATOMIC_RELAXED) || !memory_judged())
+        return true;
+    need_of_graph(&need, graph, 0);
+    if (need.bytes == 0)
+        return true;
+    t->exec = (struct ledger_entry){
+        .kind = LEDGER_EXEC,
+        .size = need.bytes,
+        .device = (int16_t)shim_device(need.ordinal),
+        .other = (uint64_t)need.ordinal,
+    };
+    memory_graph_allocates(t->exec.device, need.ordinal); /* a clone, or a captured one */
+    return taking_begin(t);
+}
+
+static void instantiate_end(struct taking *t, CUresult rc, const CUgraphExec *exec)
+{
+    struct ledger_entry old;
+
+    (void)taking_end(t);
+    if (t->exec.kind == 0 || rc != CUDA_SUCCESS)
+        return;
+    t->exec.key = (uint64_t)(uintptr_t)*exec;
+    if (!ledger_put(&t->exec, &old))
+        charge_uncounted();
+}
+
+#define INSTANTIATE(name, out, graph, ...)                                                         \
+    __extension__({                                                                                \
+        struct taking taking;                                                                      \
+        CUresult taking_rc = CUDA_ERROR_OUT_OF_MEMORY;                                             \
+                                                                                                   \
+        if (instantiate_begin(&taking, graph)) {                                                   \
+            taking_rc = CALL(name, out, graph, __VA_ARGS__);                                       \
+            instantiate_end(&taking, taking_rc, out);                                              \
+        }                                                                                          \
+        taking_rc;                                                                                 \
+    })
+
+CUresult cuGraphInstantiate(CUgraphExec *out, CUgraph graph, CUgraphNode *out_node, char *log,
+                            size_t size)
+{
+    return INSTANTIATE(cuGraphInstantiate, out, graph, out_node, log, size);
+}
+
+CUresult cuGraphInstantiate_v2(CUgraphExec *out, CUgraph graph, CUgraphNode *out_node, char *log,
+                               size_t size)
+{
+    return INSTANTIATE(cuGraphInstantiate_v2, out, graph, out_node, log, size);
+}
+
+CUresult cuGraphInstantiateWithFlags(CUgraphExec *out, CUgraph graph, unsigned long long flags)
+{
+    return INSTANTIATE(cuGraphInstantiateWithFlags, out, graph, flags);
+}
+
+CUresult cuGraphInstantiateWithParams(CUgraphExec *out, CUgraph graph,
+                                      struct cuda_graph_instantiate *wish)
+{
+    return INSTANTIATE(cuGraphInstantiateWithParams, out, graph, wish);
+}
+
+CUresult cuGraphInstantiateWithParams_ptsz(CUgraphExec *out, CUgraph graph,
+                                           struct cuda_graph_instantiate *wish)
+{
+    return INSTANTIATE(cuGraphInstantiateWithParams_ptsz, out, graph, wish);
+}
+
+CUresult cuGraphExecDestroy(CUgraphExec graph)
+{
+    struct ledger_entry e;
+
+    if (__atomic_load_n(&graph_allocates, __ATOMIC_RELAXED))
+        (void)ledger_take(LEDGER_EXEC, (uint64_t)(uintptr_t)graph, &e);
+    return CALL(cuGraphExecDestroy, graph);
+}
+
+/* ---- launches of what allocates */
+
+/* Remembers that the instance has its memory, until the next trim. */
+static void has_memory(struct ledger_entry *exec)
+{
+    struct ledger_entry old;
+
+    exec->maps = __atomic_load_n(&graph_trims, __ATOMIC_RELAXED) + 1;
+    (void)ledger_put(exec, &old);
+}
+
+/* False: its memory does not fit. */
+static bool submit_begin(struct taking *t, CUgraphExec graph, CUstream stream)
+{
+    *t = (struct taking){0};
+    if (!__atomic_load_n(&graph_allocates, __ATOMIC_RELAXED) || !memory_judged() ||
+        !ledger_find(LEDGER_EXEC, (uint64_t)(uintptr_t)graph, &t->exec))
+        return true;
+    if (memory_pool_capturing(stream)) {
+        t->exec.kind = 0;
+        return true;
+    }
+    return taking_begin(t);
+}
+
+static void submit_end(struct taking *t, CUresult rc)
+{
+    (void)taking_end(t);
+    if (t->exec.kind != 0 && rc == CUDA_SUCCESS && t->room > 0)
+        has_memory(&t->exec);
+}
+
+#define SUBMIT(name, graph, stream, order)                                                         \
+    __extension__({                                                                                \
+        struct taking taking;                                                                      \
+        CUresult taking_rc = CUDA_ERROR_OUT_OF_MEMORY;                                             \
+                                                                                                   \
+        if (submit_begin(&taking, graph, order)) {                                                 \
+            taking_rc = CALL(name, graph, stream);                                                 \
+            submit_end(&taking, taking_rc);                                                        \
+        }                                                                                          \
+        taking_rc;                                                                                 \
+    })
+
+static CUstream per_thread(CUstream stream)
+{
+    return stream ? stream : CUDA_STREAM_PER_THREAD;
+}
+
+CUresult cuGraphUpload(CUgraphExec graph, CUstream stream)
+{
+    return SUBMIT(cuGraphUpload, graph, stream, stream);
+}
+
+CUresult cuGraphUpload_ptsz(CUgraphExec graph, CUstream stream)
+{
+    return SUBMIT(cuGraphUpload_ptsz, graph, stream, per_thread(stream));
+}
+
+CUresult cuGraphLaunch(CUgraphExec graph, CUstream stream)
+{
+    launch_counted();
+    return SUBMIT(cuGraphLaunch, graph, stream, stream);
+}
+
+CUresult cuGraphLaunch_ptsz(CUgraphExec graph, CUstream stream)
+{
+    launch_counted();
+    return SUBMIT(cuGraphLaunch_ptsz, graph, stream, per_thread(stream));
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The environment at load. See setting.h. */
+#include "shim/setting.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct setting setting;
+static bool known;
+
+const char *setting_value(const char *variable)
+{
+    const char *equals = strchr(variable, '=');
+
+    return equals ? equals + 1 : "";
+}
+
+/* A value that is too long is kept empty: no page has that name. */
+static void set(char *out, size_t size, const char *name, const char *value)
+{
+    if ((size_t)snprintf(out, size, "%s=%s", name, value) >= size)
+        (void)snprintf(out, size, "%s=", name);
+}
+
+/* Where this library is; CARVE_LIBRARY says so, else the linker. */
+static const char *library_path(void)
+{
+    const char *given = secure_getenv("CARVE_LIBRARY");
+    Dl_info info;
+
+    if (given && *given)
+        return given;
+    return dladdr(&setting, &info) != 0 && info.dli_fname ? info.dli_fname : "";
+}
+
+/* Runs before the program, which has one thread then. */
+static __attribute__((constructor)) void read_environment(void)
+{
+    const char *page = secure_getenv("CARVE_PAGE"),
+               *devices = secure_getenv("CUDA_VISIBLE_DEVICES");
+
+    if (known)
+        return;
+    known = true;
+    if (!page)
+        return;
+    set(setting.page, sizeof setting.page, "CARVE_PAGE", page);
+    set(setting.library, sizeof setting.library, "CARVE_LIBRARY", library_path());
+    set(setting.preload, sizeof setting.preload, "LD_PRELOAD", setting_value(setting.library));
+    if (devices)
+        set(setting.devices, sizeof setting.devices, "CUDA_VISIBLE_DEVICES", devices);
+    setting.named = true;
+}
+
+const struct setting *setting_get(void)
+{
+    if (!known) /* a constructor of another library is at work */
+        read_environment();
+    return &setting;
+}
