@@ -29,6 +29,7 @@ static const struct verb verbs[] = {
      "what AWS sells with GPUs: instance types, MIG, prices, cost of a slice"},
     {"gpus", cmd_gpus, "GPUs of this node: memory, MIG devices, processes, possible layouts"},
     {"mig", cmd_mig, "MIG layouts: show, apply, assert, export, configs"},
+    {"run", cmd_run, "a program with a limit on its GPU memory"},
     {"ps", cmd_ps, "who holds which slice"},
     {"doctor", cmd_doctor, "what is wrong in a cluster, and what to do next"},
     {"demo", cmd_demo, "the whole job on an emulated node, without a GPU or a cluster"},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names of processes: see process.h. */
+/* Processes by /proc: see process.h. */
 #include "cli/process.h"
 
 #include <stdio.h>
@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/own.h"
+#include "base/text.h"
 
 const char *process_name(char buffer[PROCESS_NAME_SIZE], uint32_t pid)
 {
@@ -19,4 +20,45 @@ const char *process_name(char buffer[PROCESS_NAME_SIZE], uint32_t pid)
     else
         (void)snprintf(buffer, PROCESS_NAME_SIZE, "%.*s", (int)strcspn(text, "\n"), text);
     return buffer;
+}
+
+/* The line of /proc/PID/status that begins so, without its end; NULL: there is none. */
+static const char *status_line(char **out_text, uint32_t pid, const char *start)
+{
+    char path[64];
+    char *line;
+
+    (void)snprintf(path, sizeof path, "/proc/%u/status", pid);
+    if (file_read(out_text, NULL, path, 65536, NULL) < 0)
+        return NULL;
+    line = strstr(*out_text, start);
+    if (!line)
+        return NULL;
+    line += strlen(start);
+    line[strcspn(line, "\n")] = '\0';
+    return line;
+}
+
+static uint32_t number(const char *text)
+{
+    uint64_t value;
+
+    return text_uint(&value, text, UINT32_MAX) ? (uint32_t)value : 0;
+}
+
+uint32_t process_inside_pid(uint32_t pid)
+{
+    OWN_MEM char *text = NULL;
+    const char *line = status_line(&text, pid, "\nNSpid:\t");
+    const char *last = line ? strrchr(line, '\t') : NULL;
+
+    return last ? number(last + 1) : 0;
+}
+
+uint32_t process_parent(uint32_t pid)
+{
+    OWN_MEM char *text = NULL;
+    const char *line = status_line(&text, pid, "\nPPid:\t");
+
+    return line ? number(line) : 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What /proc calls a process. */
+/* What /proc says of a process. */
 #ifndef CLI_PROCESS_H
 #define CLI_PROCESS_H
 
@@ -9,5 +9,11 @@ enum { PROCESS_NAME_SIZE = 64 };
 
 /* "python3"; "?" if there is no such process to be seen from here. Returns buffer. */
 const char *process_name(char buffer[PROCESS_NAME_SIZE], uint32_t pid);
+
+/* Its number in the innermost pid namespace that it is in; 0: it is in ours, or cannot be seen. */
+uint32_t process_inside_pid(uint32_t pid);
+
+/* Its parent; 0: it has none, or cannot be seen. */
+uint32_t process_parent(uint32_t pid);
 
 #endif

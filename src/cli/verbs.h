@@ -24,6 +24,7 @@ int cmd_mig_apply(int argc, char **argv);
 int cmd_mig_assert(int argc, char **argv);
 int cmd_mig_export(int argc, char **argv);
 int cmd_mig_configs(int argc, char **argv);
+int cmd_run(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 

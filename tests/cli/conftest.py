@@ -41,7 +41,8 @@ class Carve:
     def __init__(self, on):
         self.node = on
         self.program = BUILD / "src/cli/carve"
-        self.environment = dict(on.environment, CARVE_SOCKET=str(on.folder / "run/carved.sock"))
+        self.environment = dict(on.environment, CARVE_SOCKET=str(on.folder / "run/carved.sock"),
+                                CARVE_PAGES=str(on.folder / "pages"))
 
     def start(self, *words, stdin=None, environment=None, **more):
         direct = [] if words[0] in ("--help", "--version") else [

@@ -9,7 +9,7 @@ from conftest import fixtures, mixed, wait_for
 def test_nobody(carved, carve, pods):
     carved(mixed(), with_kubelet=False)
     assert carve("ps") == "no holders\n"
-    assert carve.json("ps") == {"holders": [], "error": None}
+    assert carve.json("ps") == {"carved": True, "holders": [], "error": None, "slices": [], "outside": []}
 
 
 def test_containers_by_slice(carved, carve, pods):
@@ -87,5 +87,17 @@ def test_hardware_that_changes_during_the_question(carved, carve, node, pods):
         ("stays", gpus[1].instances[6].computes[0].uuid)]
 
 
-def test_without_carved(carve):
-    assert "carved is not running" in carve("ps", code=2)
+def test_without_carved(carve, node):
+    """What `carve run` made needs no daemon, and who is in no slice is told too."""
+    node.emulator("process", "add", 4, os.getpid(), "--memory", "1Gi")
+    assert "(outside)" in carve("ps") and f"{os.getpid()} (" in carve("ps")
+    told = carve.json("ps")
+    assert not told["carved"] and told["holders"] == [] and carve.stderr == ""
+    (outside,) = told["outside"]
+    assert (outside["gpu"], outside["pid"], outside["driver_bytes"]) == (4, os.getpid(), 1 << 30)
+
+
+def test_without_carved_and_driver(carve, node):
+    node.hide_driver()
+    assert carve("ps") == "no holders\n"
+    assert "the driver does not answer" in carve.stderr and "libnvidia-ml.so.1" in carve.stderr
