@@ -136,14 +136,18 @@ bool page_attempt(struct page *p, struct page_slot *slot, unsigned device, uint6
     return false;
 }
 
+void page_refuse(struct page_slot *slot, unsigned device, uint64_t bytes)
+{
+    slot->use[device].refused_bytes = bytes;
+    (void)atomic_fetch_add(&slot->use[device].refused, 1);
+}
+
 bool page_reserve(struct page *p, struct page_slot *slot, unsigned device, uint64_t bytes)
 {
     if (page_attempt(p, slot, device, bytes))
         return true;
-    if (device < PAGE_DEVICES) {
-        slot->use[device].refused_bytes = bytes;
-        (void)atomic_fetch_add(&slot->use[device].refused, 1);
-    }
+    if (device < PAGE_DEVICES)
+        page_refuse(slot, device, bytes);
     return false;
 }
 

@@ -30,6 +30,9 @@ bool page_try(struct page *p, struct page_slot *slot, unsigned device, uint64_t 
 /* As page_reserve, but counts no refusal: for who then frees something and asks again. */
 bool page_attempt(struct page *p, struct page_slot *slot, unsigned device, uint64_t bytes);
 
+/* Counts a refusal of so many bytes. */
+void page_refuse(struct page_slot *slot, unsigned device, uint64_t bytes);
+
 /* Around a driver call that takes or gives memory, see `changing` in page.h. */
 void page_change_begin(struct page_slot *slot, unsigned device);
 void page_change_end(struct page_slot *slot, unsigned device);

@@ -248,7 +248,7 @@ static bool is_kind(const struct page_slot *slot, unsigned kinds)
  * Is a process of these kinds (bits) in? Between our looks at two slots, one may come to a slot
  * that we saw empty and the one that let it in may die; so "none" is said only when nobody came.
  */
-static bool any_alive(const struct page *p, const struct page_slot *but, unsigned kinds)
+static bool any_alive(const struct page *p, unsigned kinds)
 {
     for (unsigned try = 0; try < LOOKS; try++) {
         uint64_t before = page_owners(p);
@@ -256,7 +256,7 @@ static bool any_alive(const struct page *p, const struct page_slot *but, unsigne
         for (unsigned i = 0; i < page_slots(p); i++) {
             const struct page_slot *slot = &p->slots[i];
 
-            if (slot != but && is_kind(slot, kinds) && page_life(slot) != PAGE_DEAD)
+            if (is_kind(slot, kinds) && page_life(slot) != PAGE_DEAD)
                 return true;
         }
         if (page_owners(p) == before)
@@ -267,23 +267,10 @@ static bool any_alive(const struct page *p, const struct page_slot *but, unsigne
 
 bool page_has(const struct page *p, enum page_kind kind)
 {
-    return any_alive(p, NULL, 1u << kind);
+    return any_alive(p, 1u << kind);
 }
 
 bool page_alive(const struct page *p)
 {
-    return any_alive(p, NULL, ~0u);
-}
-
-bool page_end(struct page *p, const struct page_slot *own)
-{
-    uint32_t claim = p->common.claim;
-
-    if (any_alive(p, own, ~0u))
-        return false;
-    p->common.claim = PAGE_ENDED; /* who comes now sees it, or we see them */
-    if (!any_alive(p, own, ~0u))
-        return true;
-    p->common.claim = claim;
-    return false;
+    return any_alive(p, ~0u);
 }

@@ -41,8 +41,4 @@ bool page_alive(const struct page *p);
 /* Who has the slots, in one number: the same as before means that nobody came. */
 uint64_t page_owners(const struct page *p);
 
-/* Ends the slice for good, if nobody but the holder of `own` (which may be NULL) is in: then true.
- */
-bool page_end(struct page *p, const struct page_slot *own);
-
 #endif

@@ -46,18 +46,10 @@ static bool try_room(const struct shim *s, int device, uint64_t bytes,
     return false;
 }
 
-static void refuse(struct page_use *use, uint64_t bytes)
-{
-    use->refused_bytes = bytes;
-    (void)atomic_fetch_add_explicit(&use->refused, 1, memory_order_relaxed);
-}
-
 /* There is no room: the dead are looked for, then what the driver keeps, then what is really used.
  */
 static bool find_room(const struct shim *s, int device, uint64_t bytes)
 {
-    struct page_use *use = &s->slot->use[device];
-
     if (bytes <= s->page->head.limits[device].limit_bytes) {
         if (try_room(s, device, bytes, page_attempt))
             return true;
@@ -66,7 +58,7 @@ static bool find_room(const struct shim *s, int device, uint64_t bytes)
         if (measure_or_reap(device) && try_room(s, device, bytes, page_attempt))
             return true;
     }
-    refuse(use, bytes);
+    page_refuse(s->slot, (unsigned)device, bytes);
     return false;
 }
 

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "page/page_charge.h"
 #include "page/page_slot.h"
@@ -277,20 +278,20 @@ static void who_comes_gets_a_clean_slot_of_its_own(void **state)
 
 /* ---- a page whose last process went is never used again */
 
-/* Actor 0 is who keeps the page: it ends the slice, if it can. */
+/* Actor 0 is `carve run`: it goes, and takes the page away if nobody is in then. */
 static void first_keeps_it(struct page *p)
 {
     maker_in(p);
-    p->slots[1].owner = steps_word(0); /* not the first: that one is free */
+    p->slots[1].owner = steps_word(0);    /* not the first: that one is free */
+    p->slots[1].pid = (uint32_t)getpid(); /* page_detach wants it */
     p->slots[1].kind = PAGE_RUN;
     memset(&p->slots[MAKER], 0, sizeof p->slots[MAKER]);
 }
 
-static void first_ends(struct page *p)
+static void first_leaves(struct page *p)
 {
-    found.ended = page_end(p, &p->slots[1]);
-    if (found.ended)
-        page_detach(&p->slots[1]);
+    page_detach(&p->slots[1]);
+    found.ended = !page_alive(p);
 }
 
 static void second_looks(struct page *p)
@@ -311,7 +312,7 @@ static void nobody_is_in_a_dead_page(struct page *p, unsigned dead)
 static void nobody_comes_into_a_page_that_was_seen_dead(void **state)
 {
     const struct steps_plan plan = {.n_actors = 3,
-                                    .actors = {first_ends, second_looks, third_comes},
+                                    .actors = {first_leaves, second_looks, third_comes},
                                     .switches = 1,
                                     .kill = true,
                                     .prepare = first_keeps_it,
