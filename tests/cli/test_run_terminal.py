@@ -103,14 +103,10 @@ def test_ctrl_z_and_fg(terminal):
 
 def test_a_background_job_that_reads_is_stopped(terminal):
     terminal.type("$RUN cat &\n")
-    terminal.expect(r"\[1\] \d+")
-
-    def stopped():
-        terminal.type("jobs\n")
-        terminal.expect("ready> ")
-        return "Stopped" in terminal.text
-    wait_for(stopped, "its stop")
+    pid = int(terminal.expect(r"\[1\] (\d+)")[1])
+    wait_for(lambda: state(pid) == "T", "its stop")
     terminal.type("fg\n")
+    terminal.expect(r"\$RUN cat\r\n")
     terminal.type("line\n\x04")
     terminal.expect("line\r\nline")
 
