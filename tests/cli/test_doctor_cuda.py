@@ -77,7 +77,7 @@ def test_a_busy_slice_makes_no_node_unfit(cuda, node, plan):
 @pytest.mark.parametrize("call, step", [("cuInit", "start CUDA"), ("cuModuleLoadData", "compile the kernel"),
                                         ("cuCtxSynchronize", "run the kernel")])
 def test_a_hang_and_a_crash_say_where(cuda, call, step):
-    seen = cuda(f"{call}=hang", "--timeout", "1")["found"]["cuda"]["seen"]
+    seen = cuda(f"{call}=hang", "--timeout", "4")["found"]["cuda"]["seen"]
     assert "CUDA hangs" in seen and step in seen
     seen = cuda(f"{call}=crash")["found"]["cuda"]["seen"]
     assert "crashed" in seen and step in seen
