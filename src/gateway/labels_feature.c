@@ -50,6 +50,7 @@ struct labels_feature {
     enum labels_nfd nfd;
     bool forbidden;          /* to read NodeFeatures, when they were asked for last */
     struct yaml_doc *object; /* ours, or what has its name and place; NULL: it is not there */
+    bool unseen;             /* written, and the watch has not told of it yet */
     char other[NAME_SIZE];   /* namespace of one of another program; "": none */
     bool told;               /* of that, or that ours is taken */
 
@@ -93,6 +94,7 @@ static void put(void *self, struct yaml_doc *object)
         if (is_ours(f, namespace)) {
             yaml_doc_free(f->object);
             f->object = TAKE(object);
+            f->unseen = false;
         } else {
             (void)TEXT_COPY(f->other, namespace);
         }
@@ -110,10 +112,12 @@ static void gone(void *self, const char *namespace, const char *name)
     if (strcmp(name, wanted) != 0)
         return;
     f->told = false;
-    if (is_ours(f, namespace))
+    if (is_ours(f, namespace)) {
         yaml_doc_free(TAKE(f->object));
-    else if (strcmp(namespace, f->other) == 0)
+        f->unseen = false;
+    } else if (strcmp(namespace, f->other) == 0) {
         f->other[0] = '\0';
+    }
     gateway_changed(f->g);
 }
 
@@ -279,6 +283,7 @@ static void on_done(void *self, int r, const struct err *e)
     }
     f->error = (struct err){0};
     backoff_clear(&f->failures);
+    f->unseen = f->deed != DELETE;
     if (f->deed == DELETE)
         yaml_doc_free(TAKE(f->object));
     if (f->removed) {
@@ -338,9 +343,14 @@ static void send_deed(struct labels_feature *f, enum deed deed, const char *body
         failed(f, &e);
 }
 
+static bool is_there(const struct labels_feature *f)
+{
+    return f->object || f->unseen;
+}
+
 bool labels_feature_is_ours(const struct labels_feature *f)
 {
-    return f->request || (f->object && !labels_feature_is_taken(f));
+    return f->request || (is_there(f) && !labels_feature_is_taken(f));
 }
 
 bool labels_feature_fails(const struct labels_feature *f)
@@ -424,13 +434,13 @@ void labels_feature_want(struct labels_feature *f, const struct labels *wanted)
     if (wanted && f->nfd == LABELS_NFD_THERE && labels_owner_settled(f->owner) &&
         !has_exactly(f, wanted))
         write_wanted(f, wanted);
-    else if (!wanted && f->object)
+    else if (!wanted && is_there(f))
         send_deed(f, DELETE, NULL);
 }
 
 void labels_feature_remove(struct labels_feature *f, labels_feature_removed *done, void *self)
 {
-    if ((!f->object && !f->request) || labels_feature_is_taken(f)) {
+    if ((!is_there(f) && !f->request) || labels_feature_is_taken(f)) {
         done(self);
         return;
     }

@@ -44,6 +44,15 @@ def test_cleanup_while_the_node_feature_is_on_its_way(gateway, carved, api, nfd)
     assert feature(api) is None
 
 
+def test_cleanup_before_the_watch_tells_of_the_node_feature(gateway, carved, api, nfd):
+    api.fault("slow", path="/nodefeatures$", watch=True, seconds=3600)
+    carved()
+    run = gateway()
+    wait_label(api, "nvidia.com/gpu.count", "8")
+    uninstall(api, run)
+    assert feature(api) is None
+
+
 def test_cleanup_while_the_labels_move(gateway, carved, api):
     """NodeFeatures there, NFD not: both ways are in use."""
     carved()
