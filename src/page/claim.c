@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,42 +42,91 @@ static void look(struct claim *c)
     }
 }
 
-static int walk(DIR *d, const char *folder, bool (*each)(void *, const struct claim *), void *self,
-                struct claim *c)
+/* How many files named as pages a user has, by who owns them, not by their names. */
+struct user {
+    uint32_t uid, n;
+};
+
+/* Of one walk. */
+struct walk {
+    const char *folder;
+    bool (*each)(void *self, const struct claim *c);
+    void *self;
+    unsigned pages, n_users;
+    bool too_many_of_ours;
+    struct user users[CLAIMS_MAX];
+    struct claim claim;
+};
+
+/* One more of the user's. 0: too many of his, to be passed over; -EOVERFLOW: too many in all. */
+static int count_page(struct walk *w, uint32_t uid)
 {
-    unsigned entries = 0, pages = 0;
+    unsigned i = 0;
 
-    for (const struct dirent *entry = readdir(d); entry; entry = readdir(d)) {
-        uint64_t id;
-
-        if (++entries > CLAIM_ENTRIES)
-            return -EOVERFLOW;
-        if (!page_name(&c->uid, &id, entry->d_name) ||
-            snprintf(c->path, sizeof c->path, "%s/%s", folder, entry->d_name) >=
-                (int)sizeof c->path)
-            continue;
-        if (++pages > CLAIMS_MAX)
-            return -EOVERFLOW;
-        look(c);
-        if (c->fault == PAGE_ABSENT && errno == ENOENT)
-            continue; /* taken away meanwhile */
-        if (!each(self, c))
-            break;
+    while (i < w->n_users && w->users[i].uid != uid)
+        i++;
+    if (i < w->n_users && w->users[i].n == CLAIMS_OF_USER) {
+        w->too_many_of_ours = w->too_many_of_ours || uid == (uint32_t)geteuid();
+        return 0;
     }
-    return 0;
+    if (w->pages == CLAIMS_MAX)
+        return -EOVERFLOW;
+    if (i == w->n_users)
+        w->users[w->n_users++] = (struct user){.uid = uid};
+    w->users[i].n++;
+    w->pages++;
+    return 1;
+}
+
+/* 1: go on; 0: the caller has seen enough; negative errno. */
+static int visit(struct walk *w, const char *name)
+{
+    struct claim *c = &w->claim;
+    struct stat st;
+    uint64_t id;
+    int r;
+
+    if (!page_name(&c->uid, &id, name) ||
+        snprintf(c->path, sizeof c->path, "%s/%s", w->folder, name) >= (int)sizeof c->path ||
+        lstat(c->path, &st) != 0)
+        return 1;
+    r = count_page(w, st.st_uid);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    look(c);
+    if (c->fault == PAGE_ABSENT && errno == ENOENT)
+        return 1; /* taken away meanwhile */
+    return w->each(w->self, c);
+}
+
+static int walk(struct walk *w, DIR *d)
+{
+    unsigned entries = 0;
+    int r = 1;
+
+    for (const struct dirent *entry = readdir(d); entry && r > 0; entry = readdir(d))
+        r = ++entries > CLAIM_ENTRIES ? -EOVERFLOW : visit(w, entry->d_name);
+    return r > 0 && w->too_many_of_ours ? -EOVERFLOW : r < 0 ? r : 0;
 }
 
 int claim_walk(const char *folder, bool (*each)(void *self, const struct claim *c), void *self)
 {
-    struct claim *c;
+    struct walk *w;
     DIR *d = opendir(folder);
-    int r;
+    int r = -ENOMEM;
 
     if (!d)
         return -errno;
-    c = aligned_alloc(_Alignof(struct claim), sizeof *c);
-    r = c ? walk(d, folder, each, self, c) : -ENOMEM;
-    free(c);
+    w = aligned_alloc(_Alignof(struct walk), sizeof *w);
+    if (w) {
+        w->folder = folder;
+        w->each = each;
+        w->self = self;
+        w->pages = w->n_users = 0;
+        w->too_many_of_ours = false;
+        r = walk(w, d);
+    }
+    free(w);
     (void)closedir(d);
     return r;
 }

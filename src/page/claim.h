@@ -22,13 +22,16 @@ struct claim {
 };
 
 enum {
-    CLAIMS_MAX = 4096,     /* pages */
-    CLAIM_ENTRIES = 65536, /* files of all kinds */
+    CLAIMS_MAX = 4096,       /* pages */
+    CLAIMS_OF_USER = 1024,   /* of them, of one user */
+    CLAIM_ENTRIES = 1 << 20, /* files of all kinds */
 };
 
 /*
  * Calls `each` for every page in the folder (self->... is the caller's); false ends the walk.
- * Negative errno: of the folder, ENOMEM, EOVERFLOW there are more files than we look at.
+ * Negative errno: of the folder, ENOMEM, EOVERFLOW there are more files than we look at, or more of
+ * ours than CLAIMS_OF_USER. What others have beyond that is passed over: their own carve grants
+ * them nothing more either, so that no user can stop all.
  */
 int claim_walk(const char *folder, bool (*each)(void *self, const struct claim *c), void *self);
 

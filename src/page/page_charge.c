@@ -65,6 +65,16 @@ static struct look look(const struct page *p, unsigned device)
     return l;
 }
 
+void page_change_begin(struct page_slot *slot, unsigned device)
+{
+    (void)atomic_fetch_add(&slot->use[device].changing, 1);
+}
+
+void page_change_end(struct page_slot *slot, unsigned device)
+{
+    (void)atomic_fetch_add(&slot->use[device].changing, (1ull << 32) - 1);
+}
+
 enum answer { FITS, CROWDED, FULL };
 
 /*
@@ -79,11 +89,14 @@ static enum answer ask(struct page *p, struct page_slot *slot, unsigned device, 
     enum answer answer = CROWDED;
     struct look once;
 
-    if (bytes == 0)
+    if (bytes == 0) {
+        page_change_begin(slot, device);
         return FITS;
+    }
     (void)atomic_fetch_add(&use->asking_bytes, bytes);
     once = look(p, device);
     if (add(once.asked, once.used) <= limit) {
+        page_change_begin(slot, device); /* first: what is charged is not yet the driver's */
         (void)atomic_fetch_add(&use->tracked_bytes, bytes);
         answer = FITS;
     }
@@ -144,21 +157,13 @@ void page_refuse(struct page_slot *slot, unsigned device, uint64_t bytes)
 
 bool page_reserve(struct page *p, struct page_slot *slot, unsigned device, uint64_t bytes)
 {
-    if (page_attempt(p, slot, device, bytes))
+    if (page_attempt(p, slot, device, bytes)) {
+        page_change_end(slot, device);
         return true;
+    }
     if (device < PAGE_DEVICES)
         page_refuse(slot, device, bytes);
     return false;
-}
-
-void page_change_begin(struct page_slot *slot, unsigned device)
-{
-    (void)atomic_fetch_add(&slot->use[device].changing, 1);
-}
-
-void page_change_end(struct page_slot *slot, unsigned device)
-{
-    (void)atomic_fetch_add(&slot->use[device].changing, (1ull << 32) - 1);
 }
 
 void page_release(struct page_slot *slot, unsigned device, uint64_t bytes)

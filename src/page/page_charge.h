@@ -24,10 +24,13 @@ uint64_t page_slot_used(const struct page_slot *slot, unsigned device);
  */
 bool page_reserve(struct page *p, struct page_slot *slot, unsigned device, uint64_t bytes);
 
-/* The same, once, without looking for the dead or counting: for who can do without. */
+/*
+ * The same for who then calls the driver: if true, a change is begun (page_change_end must follow).
+ * Asks once, and neither looks for the dead nor counts.
+ */
 bool page_try(struct page *p, struct page_slot *slot, unsigned device, uint64_t bytes);
 
-/* As page_reserve, but counts no refusal: for who then frees something and asks again. */
+/* The same, but looks for the dead: for who, if not, frees something and asks again. */
 bool page_attempt(struct page *p, struct page_slot *slot, unsigned device, uint64_t bytes);
 
 /* Counts a refusal of so many bytes. */

@@ -11,8 +11,6 @@
  */
 #include "shim/attach.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -110,10 +108,11 @@ static const struct shim *attach(void)
 {
     static const struct shim off = {.state = SHIM_OFF}, broken = {.state = SHIM_BROKEN};
     struct state *s = own ? own : make_state();
-    int saved = errno;
+    struct shim_aside aside;
 
     if (!s)
         return setting_get()->named ? &broken : &off;
+    aside = shim_aside_begin();
     (void)pthread_mutex_lock(&s->lock);
     if (!s->ready) {
         if (setting_get()->named)
@@ -122,7 +121,7 @@ static const struct shim *attach(void)
         shim_now = &s->shim;
     }
     (void)pthread_mutex_unlock(&s->lock);
-    errno = saved;
+    shim_aside_end(&aside);
     return &s->shim;
 }
 
@@ -167,12 +166,14 @@ void attach_note_uncounted(void)
 void attach_note_unattached(int delta)
 {
     struct page *p = page, *mapped = NULL;
+    struct shim_aside aside = shim_aside_begin();
 
     if (!p && page_map(&mapped, setting_value(setting_get()->page)) == PAGE_SOUND)
         p = mapped;
     if (p)
         (void)atomic_fetch_add(&p->common.unattached, (uint32_t)delta);
     page_unmap(mapped);
+    shim_aside_end(&aside);
 }
 
 /* ---- devices */

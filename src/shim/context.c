@@ -3,12 +3,13 @@
  * Contexts come and go: each takes memory that no allocation shows, and takes all that was
  * allocated in it with it. Before one is made, room for what the page says of one is charged; then
  * it is measured. Stacks are worked out: so much more for each thread that the GPU can hold
- * (measured). What loads code only asks to be measured.
+ * (measured); heaps say their size. What loads code only asks to be measured.
  */
 #include "shim/memory_pool.h"
 
 enum {
-    LIMIT_STACK = 0,
+    LIMIT_STACK = 0, /* then the buffer of printf, and the heap of kernels */
+    LIMITS = 3,      /* that take memory */
     ATTRIBUTE_PROCESSORS = 16,
     ATTRIBUTE_THREADS_OF_PROCESSOR = 39,
 };
@@ -128,6 +129,18 @@ CUresult cuGLCtxCreate(CUcontext *out, unsigned flags, CUdevice device)
 CUresult cuGLCtxCreate_v2(CUcontext *out, unsigned flags, CUdevice device)
 {
     return CREATE_CONTEXT(cuGLCtxCreate_v2, out, device, out, flags, device);
+}
+
+CUresult cuVDPAUCtxCreate(CUcontext *out, unsigned flags, CUdevice device, uint32_t display,
+                          cuda_vdpau_lookup *lookup)
+{
+    return CREATE_CONTEXT(cuVDPAUCtxCreate, out, device, out, flags, device, display, lookup);
+}
+
+CUresult cuVDPAUCtxCreate_v2(CUcontext *out, unsigned flags, CUdevice device, uint32_t display,
+                             cuda_vdpau_lookup *lookup)
+{
+    return CREATE_CONTEXT(cuVDPAUCtxCreate_v2, out, device, out, flags, device, display, lookup);
 }
 
 CUresult cuDevicePrimaryCtxRetain(CUcontext *out, CUdevice device)
@@ -270,27 +283,72 @@ static uint64_t stack_bytes(CUdevice ordinal, uint64_t more)
     return memory_whole(bytes);
 }
 
+/* What a limit of this value takes beyond what it was at first, which is in the context's cost. */
+static uint64_t limit_bytes(CUdevice ordinal, CUlimit limit, uint64_t value, uint64_t first)
+{
+    if (value <= first)
+        return 0;
+    return limit == LIMIT_STACK ? stack_bytes(ordinal, value - first) : memory_whole(value - first);
+}
+
+/* What is charged for a limit of the current context; false: the driver must say what is wrong. */
+static bool find_limit(struct ledger_entry *out, const struct memory_place *place, CUlimit limit)
+{
+    size_t value = 0;
+    uint64_t key = (uint64_t)(uintptr_t)place->context * LIMITS + (uint64_t)limit;
+
+    if (place->nowhere || PLAIN(cuCtxGetLimit)(&value, limit) != CUDA_SUCCESS)
+        return false;
+    if (!ledger_find(LEDGER_LIMIT, key, out))
+        *out = (struct ledger_entry){
+            .kind = LEDGER_LIMIT,
+            .key = key,
+            .context = (uint64_t)(uintptr_t)place->context,
+            .device = (int16_t)place->device,
+            .other = value,
+        };
+    return true;
+}
+
+/*
+ * The driver takes stacks at once (measured), and the heap of kernels and the buffer of their
+ * printf when code that uses them is loaded: all are charged from here on, until the limit falls or
+ * the context ends.
+ */
+static CUresult set_limit(struct ledger_entry *e, CUdevice ordinal, CUlimit limit, size_t value)
+{
+    uint64_t had = e->bytes, wanted = limit_bytes(ordinal, limit, value, e->other);
+    uint64_t room = wanted > had ? wanted - had : 0;
+    struct ledger_entry old;
+    CUresult rc;
+
+    if (!charge_begin(e->device, room))
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    rc = CALL(cuCtxSetLimit, limit, value);
+    if (rc == CUDA_SUCCESS && PLAIN(cuCtxGetLimit)(&value, limit) == CUDA_SUCCESS)
+        wanted = limit_bytes(ordinal, limit, value, e->other);
+    e->bytes = wanted;
+    if (rc != CUDA_SUCCESS)
+        charge_end(e->device, -(int64_t)room);
+    else if (ledger_put(e, &old))
+        charge_end(e->device, (int64_t)(wanted - old.bytes - room));
+    else
+        charge_end(e->device, 0);
+    measure_soon(e->device);
+    return rc;
+}
+
 CUresult cuCtxSetLimit(CUlimit limit, size_t value)
 {
     struct memory_place place;
-    uint64_t room;
-    size_t old = 0;
-    CUresult rc;
+    struct ledger_entry e;
 
-    if (limit != LIMIT_STACK || !memory_judged() ||
-        PLAIN(cuCtxGetLimit)(&old, limit) != CUDA_SUCCESS)
+    if (limit < LIMIT_STACK || limit >= LIMITS || !memory_judged())
         return CALL(cuCtxSetLimit, limit, value);
     place = memory_place();
-    room = value > old ? stack_bytes(place.ordinal, value - old) : 0;
-    if (!charge_begin(place.device, room))
-        return CUDA_ERROR_OUT_OF_MEMORY;
-    rc = CALL(cuCtxSetLimit, limit, value);
-    if (rc == CUDA_SUCCESS)
-        measure_estimate(place.device, room);
-    charge_end(place.device, -(int64_t)room);
-    if (rc == CUDA_SUCCESS)
-        measure_now(place.device);
-    return rc;
+    if (!find_limit(&e, &place, limit))
+        return CALL(cuCtxSetLimit, limit, value);
+    return set_limit(&e, place.ordinal, limit, value);
 }
 
 /* The calling thread's device has more or less code, or streams. */
@@ -350,15 +408,48 @@ CUresult cuLibraryUnload(CUlibrary library)
     return ring(CALL(cuLibraryUnload, library));
 }
 
+/* A green context holds the device's primary one, and has made it if there was none. */
+static CUresult green_end(const struct making *m, CUresult rc)
+{
+    CUcontext context;
+
+    if (rc != CUDA_SUCCESS || m->room == 0 ||
+        CALL(cuDevicePrimaryCtxRetain, &context, m->ordinal) != CUDA_SUCCESS) {
+        charge_end(m->device, -(int64_t)m->room);
+        measure_soon(m->device);
+        return rc;
+    }
+    (void)making_end(m, rc, context);
+    (void)CALL(cuDevicePrimaryCtxRelease_v2, m->ordinal);
+    return rc;
+}
+
 CUresult cuGreenCtxCreate(CUgreenCtx *out, CUdevResourceDesc resources, CUdevice device,
                           unsigned flags)
 {
-    return ring(CALL(cuGreenCtxCreate, out, resources, device, flags));
+    struct making m;
+    CUresult rc;
+
+    if (!out || !memory_judged() || primary_active(device) < 0)
+        return CALL(cuGreenCtxCreate, out, resources, device, flags);
+    if (!making_begin(&m, device, true))
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    rc = CALL(cuGreenCtxCreate, out, resources, device, flags);
+    return green_end(&m, rc);
 }
 
 CUresult cuGreenCtxDestroy(CUgreenCtx context)
 {
-    return ring(CALL(cuGreenCtxDestroy, context));
+    CUresult rc = ring(CALL(cuGreenCtxDestroy, context));
+    struct ledger_entry e;
+
+    for (uint64_t at = 0; rc == CUDA_SUCCESS && ledger_next(LEDGER_CONTEXT, &at, &e);) {
+        if (e.primary) {
+            charge_begin_free(e.device);
+            primary_ended(&e, rc, (CUdevice)e.other);
+        }
+    }
+    return rc;
 }
 
 CUresult cuStreamCreate(CUstream *out, unsigned flags)

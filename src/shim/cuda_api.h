@@ -15,6 +15,7 @@ struct cuda_external_buffer;
 struct cuda_external_mipmap;
 struct cuda_affinity;
 struct cuda_context_wish;
+typedef void cuda_vdpau_lookup(void);
 
 #pragma GCC visibility push(default)
 
@@ -65,6 +66,11 @@ CUresult cuMemMap(CUdeviceptr address, size_t size, size_t offset,
 CUresult cuMemUnmap(CUdeviceptr address, size_t size);
 CUresult cuMemMapArrayAsync(struct cuda_array_map *maps, unsigned n, CUstream stream);
 CUresult cuMemMapArrayAsync_ptsz(struct cuda_array_map *maps, unsigned n, CUstream stream);
+CUresult cuMulticastBindMem(CUmemGenericAllocationHandle multicast, size_t at,
+                            CUmemGenericAllocationHandle handle, size_t offset, size_t size,
+                            unsigned long long flags);
+CUresult cuMulticastBindAddr(CUmemGenericAllocationHandle multicast, size_t at, CUdeviceptr address,
+                             size_t size, unsigned long long flags);
 
 /* ---- pools */
 CUresult cuMemAllocAsync(CUdeviceptr *out, size_t size, CUstream stream);
@@ -169,6 +175,10 @@ CUresult cuGreenCtxCreate(CUgreenCtx *out, CUdevResourceDesc resources, CUdevice
 CUresult cuGreenCtxDestroy(CUgreenCtx context);
 CUresult cuGLCtxCreate(CUcontext *out, unsigned flags, CUdevice device);
 CUresult cuGLCtxCreate_v2(CUcontext *out, unsigned flags, CUdevice device);
+CUresult cuVDPAUCtxCreate(CUcontext *out, unsigned flags, CUdevice device, uint32_t display,
+                          cuda_vdpau_lookup *lookup);
+CUresult cuVDPAUCtxCreate_v2(CUcontext *out, unsigned flags, CUdevice device, uint32_t display,
+                             cuda_vdpau_lookup *lookup);
 
 /* ---- code */
 CUresult cuModuleLoad(CUmodule *out, const char *path);

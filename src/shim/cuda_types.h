@@ -125,6 +125,7 @@ static_assert(sizeof(struct cuda_array_3d) == 40, "driver's layout");
 static_assert(sizeof(struct cuda_array_needs) == 32, "driver's layout");
 
 /* One entry of cuMemMapArrayAsync. */
+enum { CUDA_ARRAY_MAP = 1 }; /* operation: map, not unmap */
 struct cuda_array_map {
     int32_t resource_type;
     union {
@@ -141,7 +142,7 @@ struct cuda_array_map {
             unsigned long long offset, size;
         } tail;
     } part;
-    int32_t operation; /* 1 map, 2 unmap */
+    int32_t operation;
     int32_t handle_type;
     CUmemGenericAllocationHandle handle;
     unsigned long long offset;

@@ -3,7 +3,8 @@
  * dlsym, dlvsym and dlmopen as other libraries call them. libc finds out who asks from the return
  * address, so whatever is not about the driver is jumped to, not called: names other than cu[A-Z]* and
  * nvml[A-Z]*, and all of dlmopen after it was noted. For a name of the driver resolve_symbol answers,
- * or says (second word 0) that libc shall.
+ * or says (second word 0) that libc shall. Who asks for these functions themselves gets what
+ * next_lookup says, if anything.
  *
  * In assembler because a compiler promises no jump, and because the sanitizers' start calls dlsym
  * before any instrumented function may run.
@@ -54,6 +55,29 @@
     jmp     *%rax
 .endm
 
+/* Returns one of our own functions where next_lookup(name, caller) gives it for the name in %rsi. */
+.macro LOOKUP
+    testq   %rsi, %rsi
+    jz      .Lnot_ours\@
+    cmpb    $'d', (%rsi)
+    jne     .Lnot_ours\@
+    cmpb    $'l', 1(%rsi)
+    jne     .Lnot_ours\@
+    pushq   %rdi
+    pushq   %rsi
+    pushq   %rdx
+    movq    %rsi, %rdi
+    movq    24(%rsp), %rsi
+    call    next_lookup
+    popq    %rdx
+    popq    %rsi
+    popq    %rdi
+    testq   %rax, %rax
+    jz      .Lnot_ours\@
+    ret
+.Lnot_ours\@:
+.endm
+
 .macro FUNCTION name
     .globl  \name
     .type   \name, @function
@@ -85,6 +109,7 @@ FUNCTION dlsym
     jz      .Ldlsym
     ret
 .Ldlsym:
+    LOOKUP
     FORWARD next_dlsym
     .size   dlsym, . - dlsym
 
@@ -94,6 +119,7 @@ FUNCTION dlvsym
     jz      .Ldlvsym
     ret
 .Ldlvsym:
+    LOOKUP
     FORWARD next_dlvsym
     .size   dlvsym, . - dlvsym
 
@@ -167,6 +193,27 @@ FUNCTION dlmopen
     br      x16
 .endm
 
+/* Returns one of our own functions where next_lookup(name, caller) gives it for the name in x1. */
+.macro LOOKUP
+    cbz     x1, .Lnot_ours\@
+    ldrb    w9, [x1]
+    cmp     w9, #'d'
+    b.ne    .Lnot_ours\@
+    ldrb    w9, [x1, #1]
+    cmp     w9, #'l'
+    b.ne    .Lnot_ours\@
+    SAVE
+    mov     x0, x1
+    mov     x1, x30
+    bl      next_lookup
+    mov     x16, x0
+    RESTORE
+    cbz     x16, .Lnot_ours\@
+    mov     x0, x16
+    ret
+.Lnot_ours\@:
+.endm
+
 .macro FUNCTION name
     .globl  \name
     .type   \name, %function
@@ -197,6 +244,7 @@ FUNCTION dlsym
     DRIVER_NAME .Ldlsym
     ASK     0
 .Ldlsym:
+    LOOKUP
     FORWARD next_dlsym
     .size   dlsym, . - dlsym
 
@@ -204,6 +252,7 @@ FUNCTION dlvsym
     DRIVER_NAME .Ldlvsym
     ASK     1
 .Ldlvsym:
+    LOOKUP
     FORWARD next_dlvsym
     .size   dlvsym, . - dlvsym
 

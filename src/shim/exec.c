@@ -2,8 +2,8 @@
 /*
  * The slice goes on over exec: where the environment of the new program lacks one of our variables,
  * it is put in again; another value of CARVE_PAGE is left, since a slice within the slice has its
- * own. A program that cannot be attached is counted in the page (exec_look.c) and started all the
- * same.
+ * own. A program that cannot be attached (exec_look.c, or the library is out of its reach) is
+ * counted in the page and started all the same.
  *
  * All of this may run in a child of vfork, which shares its parent's memory: nothing is allocated,
  * and what is built lies on the stack until the new program runs.
@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -63,12 +64,13 @@ static struct {
 
 static __attribute__((constructor)) void find_real(void)
 {
-    real.execve = (execve_fn *)next_find("execve");
     real.execvpe = (execve_fn *)next_find("execvpe");
     real.fexecve = (fexecve_fn *)next_find("fexecve");
     real.execveat = (execveat_fn *)next_find("execveat");
     real.posix_spawn = (spawn_fn *)next_find("posix_spawn");
     real.posix_spawnp = (spawn_fn *)next_find("posix_spawnp");
+    /* last: says that all are there */
+    __atomic_store_n(&real.execve, (execve_fn *)next_find("execve"), __ATOMIC_RELEASE);
 }
 
 /* ---- environments */
@@ -163,12 +165,25 @@ static bool is_too_long(char *const envp[], const struct setting *s)
     return count(envp) > WORDS_MAX || (preload && strlen(preload) > PRELOAD_MAX);
 }
 
+/* Not so behind a chroot, or for a user who may not read it: the linker then starts programs
+   without the library. */
+static bool can_be_loaded(const struct setting *s)
+{
+    int saved = errno;
+    bool can = faccessat(AT_FDCWD, setting_value(s->library), R_OK, AT_EACCESS) == 0 ||
+               (errno != ENOENT && errno != ENOTDIR && errno != EACCES);
+
+    errno = saved;
+    return can;
+}
+
 static int start(const struct start *self, char *const envp[], bool cannot)
 {
     const struct setting *s = setting_get();
     bool has = !s->named || has_ours(envp, s), too_long = !has && is_too_long(envp, s);
     int r;
 
+    cannot = cannot || (s->named && !can_be_loaded(s));
     if (cannot || too_long)
         attach_note_unattached(1);
     r = has || too_long ? self->run(self, envp) : run_with_ours(self, envp, s);
@@ -200,13 +215,15 @@ static int run_fexecve(const struct start *self, char *const envp[])
 
 static int run_execveat(const struct start *self, char *const envp[])
 {
+    if (!real.execveat)
+        return (int)syscall(SYS_execveat, self->fd, self->path, self->argv, envp, self->flags);
     return real.execveat(self->fd, self->path, self->argv, envp, self->flags);
 }
 
 static bool is_in_slice(void)
 {
-    if (!real.execve) /* a constructor of another library is at work */
-        find_real();
+    if (!__atomic_load_n(&real.execve, __ATOMIC_ACQUIRE))
+        find_real(); /* a constructor of another library is at work */
     return setting_get()->named;
 }
 

@@ -43,6 +43,11 @@
     H(cuMemRelease)                                                                               \
     H(cuMemRetainAllocationHandle)                                                                \
     H(cuMemImportFromShareableHandle)                                                             \
+    H(cuMemExportToShareableHandle)                                                               \
+    H(cuMemMapArrayAsync)                                                                         \
+    H(cuMemMapArrayAsync_ptsz)                                                                    \
+    H(cuMulticastBindMem)                                                                         \
+    H(cuMulticastBindAddr)                                                                        \
     H(cuMemMap)                                                                                   \
     H(cuMemUnmap)                                                                                 \
     /* pools */                                                                                   \
@@ -99,6 +104,8 @@
     H(cuGreenCtxDestroy)                                                                          \
     H(cuGLCtxCreate)                                                                              \
     H(cuGLCtxCreate_v2)                                                                           \
+    H(cuVDPAUCtxCreate)                                                                           \
+    H(cuVDPAUCtxCreate_v2)                                                                        \
     /* code */                                                                                    \
     H(cuModuleLoad)                                                                               \
     H(cuModuleLoadData)                                                                           \

@@ -7,9 +7,12 @@
  */
 #include "shim/ledger.h"
 
-#include <sched.h>
+#include <errno.h>
+#include <linux/futex.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 enum {
     SHARDS = 64,
@@ -20,9 +23,12 @@ enum {
     SPINS = 64,
 };
 
+/* Of a shard. SLEPT_ON: taken, and who waits for it may sleep. */
+enum lock { FREE, TAKEN, SLEPT_ON };
+
 struct shard {
-    _Alignas(64) bool locked;
-    uint32_t capacity, n; /* capacity: a power of 2 */
+    _Alignas(64) uint32_t lock; /* a futex */
+    uint32_t capacity, n;       /* capacity: a power of 2 */
     struct ledger_entry *entries;
 };
 
@@ -65,15 +71,35 @@ static bool is_of_few(enum ledger_kind kind)
 
 static void unlock(struct shard *s)
 {
-    __atomic_clear(&s->locked, __ATOMIC_RELEASE);
+    if (__atomic_exchange_n(&s->lock, FREE, __ATOMIC_RELEASE) == SLEPT_ON) {
+        int saved = errno;
+
+        (void)syscall(SYS_futex, &s->lock, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+        errno = saved;
+    }
 }
 
+static bool try_lock(struct shard *s)
+{
+    uint32_t was = FREE;
+
+    return __atomic_compare_exchange_n(&s->lock, &was, TAKEN, false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
+}
+
+/* Who cannot have it soon sleeps: its holder may need the processor that we are on. */
 static void lock(struct shard *s)
 {
-    for (unsigned spins = 0; __atomic_test_and_set(&s->locked, __ATOMIC_ACQUIRE); spins++) {
-        if (spins >= SPINS)
-            (void)sched_yield();
+    int saved;
+
+    for (unsigned spins = 0; spins < SPINS; spins++) {
+        if (try_lock(s))
+            return;
     }
+    saved = errno;
+    while (__atomic_exchange_n(&s->lock, SLEPT_ON, __ATOMIC_ACQUIRE) != FREE)
+        (void)syscall(SYS_futex, &s->lock, FUTEX_WAIT_PRIVATE, SLEPT_ON, NULL, NULL, 0);
+    errno = saved;
 }
 
 /* The locked shard of a key; NULL: no memory. */
@@ -217,6 +243,12 @@ bool ledger_find(enum ledger_kind kind, uint64_t key, struct ledger_entry *out)
     return at != NULL;
 }
 
+/* What is counted elsewhere may have been lost with an entry that was replaced. */
+static uint32_t changed(uint32_t n, int change)
+{
+    return change < 0 && n < -(uint32_t)change ? 0 : n + (uint32_t)change;
+}
+
 /* Of a locked shard. */
 static bool count(struct shard *s, const struct ledger_entry *e, int refs, int maps,
                   struct ledger_entry *out)
@@ -234,8 +266,8 @@ static bool count(struct shard *s, const struct ledger_entry *e, int refs, int m
         if (!at)
             return false;
     }
-    at->refs += (uint32_t)refs;
-    at->maps += (uint32_t)maps;
+    at->refs = changed(at->refs, refs);
+    at->maps = changed(at->maps, maps);
     *out = *at;
     if (at->refs == 0 && at->maps == 0)
         remove_at(s, at);
@@ -254,18 +286,20 @@ bool ledger_count(const struct ledger_entry *e, int refs, int maps, struct ledge
     return ok;
 }
 
-bool ledger_charge(enum ledger_kind kind, uint64_t key, uint64_t bytes, uint64_t *out_before)
+bool ledger_charge(const struct ledger_entry *seen, uint64_t bytes)
 {
-    struct shard *s = lock_key(kind, key);
-    struct ledger_entry *at = s ? found(s, kind, key) : NULL;
+    struct shard *s = lock_key((enum ledger_kind)seen->kind, seen->key);
+    struct ledger_entry *at = s ? found(s, (enum ledger_kind)seen->kind, seen->key) : NULL;
+    bool same =
+        at && at->bytes == seen->bytes && at->other == seen->other && at->maps <= seen->maps;
 
-    if (at) {
-        *out_before = at->bytes;
+    if (same) {
         at->bytes = bytes;
+        at->other++;
     }
     if (s)
         unlock(s);
-    return at != NULL;
+    return same;
 }
 
 /* *at as below. An entry that closes the gap is looked at next: the index stays. */

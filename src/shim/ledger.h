@@ -18,10 +18,13 @@ enum ledger_kind {
     LEDGER_OBJECT,     /* physical memory; number of our own; refs: of its handles, maps */
     LEDGER_HANDLE,     /* CUmemGenericAllocationHandle; other: the object; refs */
     LEDGER_MAP,        /* address of cuMemMap; other: the object; size: of the mapping */
-    LEDGER_POOL,       /* CUmemoryPool */
+    LEDGER_KEPT,       /* number of an object that something which we do not see may keep, too */
+    LEDGER_POOL,       /* CUmemoryPool; maps: pieces that calls under way rely on; refs;
+                          other: how often its charge was set */
     LEDGER_GRAPH_POOL, /* CUdevice: the memory of its graphs */
     LEDGER_EXEC,       /* CUgraphExec that allocates; size: how much */
     LEDGER_CONTEXT,    /* CUcontext */
+    LEDGER_LIMIT,      /* CUcontext and CUlimit; other: what the limit was at first */
 };
 
 struct ledger_entry {
@@ -50,12 +53,14 @@ bool ledger_find(enum ledger_kind kind, uint64_t key, struct ledger_entry *out);
 
 /*
  * Adds to the counts of e's key. There is none yet: e, with these counts, is put down. Both come to
- * 0: it is removed. *out: as it is after. False: no memory, or there is none and the counts fall.
+ * 0, below which none falls: it is removed. *out: as it is after. False: no memory, or there is
+ * none and the counts fall.
  */
 bool ledger_count(const struct ledger_entry *e, int refs, int maps, struct ledger_entry *out);
 
-/* Sets what is charged for a key; *out_before: what was. False: there is none. */
-bool ledger_charge(enum ledger_kind kind, uint64_t key, uint64_t bytes, uint64_t *out_before);
+/* Sets what is charged for the entry of a pool that was seen. False: it is gone, its charge was set
+ * since, if only to the same, or its maps have grown. */
+bool ledger_charge(const struct ledger_entry *seen, uint64_t bytes);
 
 /* Removes the next entry of this context and gives it; *at starts at 0. False: none is left. */
 bool ledger_take_context(uint64_t context, uint64_t *at, struct ledger_entry *out);

@@ -4,7 +4,6 @@
  * within; whoever measures can (carve run, carved). We ask through the page and it answers there.
  * Where nobody answers, each context counts as much as the page states.
  */
-#include <errno.h>
 #include <linux/futex.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
@@ -64,62 +63,81 @@ static bool wait_for(struct page_use *use, uint32_t asked, unsigned ms)
     return false;
 }
 
+/*
+ * Who measures may be stopped, or find no moment in which nothing changes. So after a question that
+ * was waited for in vain no other one is, until it is answered: what is refused often is refused at
+ * once. 0, or slot * 2^32 + number of the question; a forked child has another slot.
+ */
+static _Atomic uint64_t measure_vain[PAGE_DEVICES];
+
+static uint64_t question(const struct shim *s, uint32_t asked)
+{
+    return (uint64_t)(s->slot - s->page->slots + 1) << 32 | asked;
+}
+
+/* For how long to wait for an answer. */
+static unsigned patience_ms(const struct shim *s, int device)
+{
+    uint64_t vain = measure_vain[device];
+    const struct page_use *use = &s->slot->use[device];
+
+    if (vain == 0 || vain != question(s, (uint32_t)vain))
+        return WAIT_MS;
+    return (int32_t)(use->measured - (uint32_t)vain) >= 0 ? WAIT_MS : 0;
+}
+
+enum answer { NO_ANSWER, ANSWERED, SOME_DIED };
+
+/* Asks who measures; reaps: looks for the dead, too, until it answers. */
+static enum answer ask_and_wait(const struct shim *s, int device, bool reaps)
+{
+    struct page_use *use = &s->slot->use[device];
+    unsigned most_ms = patience_ms(s, device);
+    uint32_t asked = ask(s, use);
+
+    if (most_ms == 0 || !page_has(s->page, PAGE_RUN))
+        return NO_ANSWER;
+    for (unsigned ms = 0; ms < most_ms; ms += STEP_MS) {
+        if (wait_for(use, asked, STEP_MS))
+            return ANSWERED;
+        if (reaps && page_reap(s->page) > 0)
+            return SOME_DIED;
+    }
+    measure_vain[device] = question(s, asked);
+    return NO_ANSWER;
+}
+
 static bool measure(int device)
 {
     const struct shim *s = shim_get();
-    int saved = errno;
-    bool answered = false;
+    struct shim_aside aside = shim_aside_begin();
+    bool answered =
+        s->state == SHIM_ATTACHED && device >= 0 && ask_and_wait(s, device, false) == ANSWERED;
 
-    if (s->state == SHIM_ATTACHED && device >= 0) {
-        struct page_use *use = &s->slot->use[device];
-        uint32_t asked = ask(s, use);
-
-        answered = page_has(s->page, PAGE_RUN) && wait_for(use, asked, WAIT_MS);
-    }
-    errno = saved;
+    shim_aside_end(&aside);
     return answered;
-}
-
-void measure_now(int device)
-{
-    (void)measure(device);
 }
 
 /* While a process dies, the driver makes who measures wait too: its end may come before the answer.
  */
-static bool wait_or_reap(const struct shim *s, struct page_use *use)
-{
-    int64_t overhead = use->overhead_bytes;
-    uint32_t asked = ask(s, use);
-    bool answers = page_has(s->page, PAGE_RUN);
-
-    for (unsigned ms = 0; answers && ms < WAIT_MS; ms += STEP_MS) {
-        if (wait_for(use, asked, STEP_MS))
-            return use->overhead_bytes < overhead;
-        if (page_reap(s->page) > 0)
-            return true;
-    }
-    return false;
-}
-
 bool measure_or_reap(int device)
 {
     const struct shim *s = shim_get();
-    int saved = errno;
-    bool more = wait_or_reap(s, &s->slot->use[device]);
+    struct shim_aside aside = shim_aside_begin();
+    enum answer answer = ask_and_wait(s, device, true);
 
-    errno = saved;
-    return more;
+    shim_aside_end(&aside);
+    return answer != NO_ANSWER; /* also an earlier question's answer may have made room meanwhile */
 }
 
 void measure_soon(int device)
 {
     const struct shim *s = shim_get();
-    int saved = errno;
+    struct shim_aside aside = shim_aside_begin();
 
     if (s->state == SHIM_ATTACHED && device >= 0)
         (void)ask(s, &s->slot->use[device]);
-    errno = saved;
+    shim_aside_end(&aside);
 }
 
 void measure_estimate(int device, uint64_t bytes)

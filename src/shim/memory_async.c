@@ -6,30 +6,61 @@
  */
 #include "shim/memory_pool.h"
 
-enum { CHUNK = 32 << 20, PIECE = 512 };
+enum { TRIES = 8, ORDINALS = 64 };
 
 struct async {
     CUmemoryPool pool;
     int device;
     uint64_t room; /* charged before the driver is called */
+    int pieces;    /* of what the pool had left, on which it relies */
+    uint64_t had;  /* what the pool was charged for then */
+    bool undone;   /* it had nothing left in one piece, or others took it: try anew */
     CUstream stream;
 };
 
-static uint64_t chunks(uint64_t bytes)
+static uint64_t pool_key(const struct async *a)
 {
-    return bytes > UINT64_MAX - CHUNK ? UINT64_MAX : (bytes + CHUNK - 1) / CHUNK * CHUNK;
+    return (uint64_t)(uintptr_t)a->pool;
 }
 
-/* Least growth that can serve the request: what the pool has left is used. */
-static uint64_t least_growth(CUmemoryPool pool, uint64_t size)
+/* What must be charged beside the pool's charge, so that `size` more than all rely on can be had.
+ */
+static uint64_t growth(const struct async *a, const struct ledger_entry *pool, uint64_t size)
 {
-    uint64_t held = 0, used = 0, need = (size + PIECE - 1) / PIECE * PIECE;
+    uint64_t needs = memory_pool_needs(a->pool, (uint64_t)pool->maps * MEMORY_PIECE + size);
 
-    (void)PLAIN(cuMemPoolGetAttribute)(pool, CUDA_POOL_RESERVED_CURRENT, &held);
-    (void)PLAIN(cuMemPoolGetAttribute)(pool, CUDA_POOL_USED_CURRENT, &used);
-    if (need > UINT64_MAX - used)
-        return UINT64_MAX;
-    return used + need <= held ? 0 : chunks(used + need - held);
+    return needs > pool->bytes ? needs - pool->bytes : 0;
+}
+
+static uint64_t least_growth(const struct async *a, uint64_t size)
+{
+    struct ledger_entry e = {0};
+
+    (void)ledger_find(LEDGER_POOL, pool_key(a), &e);
+    return growth(a, &e, size);
+}
+
+/* The room is charged: relies on the rest. False: that has gone, or others rely on it, and the room
+   is given back. */
+static bool rely(struct async *a, uint64_t size)
+{
+    struct ledger_entry after, e = {
+                                   .kind = LEDGER_POOL,
+                                   .key = pool_key(a),
+                                   .device = -1, /* it is being destroyed: charged elsewhere */
+                               };
+    int pieces = (int)((size + MEMORY_PIECE - 1) / MEMORY_PIECE);
+    bool counted = ledger_count(&e, 0, pieces, &after);
+
+    if (counted && growth(a, &after, 0) <= a->room) {
+        a->pieces = pieces;
+        a->had = after.bytes;
+        return true;
+    }
+    if (counted)
+        (void)ledger_count(&e, 0, -pieces, &after);
+    charge_end(a->device, -(int64_t)a->room);
+    return false;
 }
 
 /*
@@ -38,24 +69,45 @@ static uint64_t least_growth(CUmemoryPool pool, uint64_t size)
  */
 static bool find_room(struct async *a, uint64_t size)
 {
-    uint64_t most = chunks(size);
+    uint64_t most = memory_pool_chunks(size);
     int mode;
 
     a->room = most;
     if (charge_begin_if_easy(a->device, most))
         return true;
-    a->room = least_growth(a->pool, size);
-    if (a->room < most && charge_begin_if_easy(a->device, a->room))
+    a->room = least_growth(a, size);
+    if (a->room < most && charge_begin_if_easy(a->device, a->room) && rely(a, size))
         return true;
     mode = memory_pool_relax();
     (void)CALL(cuStreamSynchronize, a->stream);
     memory_pool_restore(mode);
     memory_pool_settle();
-    a->room = least_growth(a->pool, size);
-    return charge_begin(a->device, a->room);
+    for (unsigned tried = 0; tried < TRIES; tried++) {
+        a->room = least_growth(a, size);
+        if (charge_begin_or_not(a->device, a->room)) {
+            if (rely(a, size))
+                return true;
+        } else if (least_growth(a, size) >= a->room) {
+            break; /* else another thread's growth has ended, and there is more in the pool */
+        }
+    }
+    charge_refused(a->device, a->room);
+    return false;
 }
 
-/* The first time that we see this pool; it is this device's. False: no memory. */
+/* The device that the pool is of; that it is used in a stream of another one is fine. */
+static int pool_device(CUmemoryPool pool, const struct memory_place *place)
+{
+    CUmemoryPool found;
+
+    for (CUdevice i = 0; i < ORDINALS; i++) {
+        if (PLAIN(cuDeviceGetDefaultMemPool)(&found, i) == CUDA_SUCCESS && found == pool)
+            return shim_device(i);
+    }
+    return place->device;
+}
+
+/* The first time that we see this pool; it is this device's. False: no memory, or not for us. */
 static bool discovered(CUmemoryPool pool, int device)
 {
     struct ledger_entry after, e = {
@@ -65,22 +117,27 @@ static bool discovered(CUmemoryPool pool, int device)
                                };
 
     memory_pool_in_use();
-    return ledger_find(LEDGER_POOL, e.key, &after) || memory_book(&e);
+    return device >= 0 && ledger_count(&e, 1, 0, &after); /* others may discover it, too */
 }
 
-/* The context that the stream is of. */
+/* The context that the stream is of; of one that nobody told us of, the device alone. */
 static struct memory_place stream_place(CUstream stream)
 {
     struct memory_place place = memory_place();
     struct ledger_entry e;
     CUcontext context;
+    CUdevice ordinal;
 
     if (stream == NULL || stream == CUDA_STREAM_LEGACY || stream == CUDA_STREAM_PER_THREAD ||
-        PLAIN(cuStreamGetCtx)(stream, &context) != CUDA_SUCCESS || context == place.context ||
-        !ledger_find(LEDGER_CONTEXT, (uint64_t)(uintptr_t)context, &e))
+        PLAIN(cuStreamGetCtx)(stream, &context) != CUDA_SUCCESS || context == place.context)
+        return place;
+    if (ledger_find(LEDGER_CONTEXT, (uint64_t)(uintptr_t)context, &e))
+        return (struct memory_place){
+            .context = context, .device = e.device, .ordinal = (CUdevice)e.other};
+    if (PLAIN(cuStreamGetDevice)(stream, &ordinal) != CUDA_SUCCESS)
         return place;
     return (struct memory_place){
-        .context = context, .device = e.device, .ordinal = (CUdevice)e.other};
+        .context = context, .device = shim_device(ordinal), .ordinal = ordinal};
 }
 
 enum way {
@@ -106,10 +163,12 @@ static enum way async_begin(struct async *a, CUmemoryPool pool, CUstream stream,
         return WAY_DRIVER;
     if (ledger_find(LEDGER_POOL, (uint64_t)(uintptr_t)a->pool, &e)) {
         if (e.device < 0)
-            return WAY_DRIVER; /* imported: its owner pays */
+            return WAY_DRIVER; /* of the host, or imported: its owner pays */
         a->device = e.device;
-    } else if (!discovered(a->pool, a->device)) {
-        return WAY_REFUSED;
+    } else {
+        a->device = pool ? pool_device(pool, &place) : place.device;
+        if (!discovered(a->pool, a->device))
+            return WAY_REFUSED;
     }
     return find_room(a, size) ? WAY_CHARGED : WAY_REFUSED;
 }
@@ -130,17 +189,20 @@ static CUresult undo(struct async *a, CUdeviceptr address)
 /* The driver answered rc and, on success, this address. */
 static CUresult async_end(struct async *a, CUresult rc, CUdeviceptr address)
 {
-    uint64_t key = (uint64_t)(uintptr_t)a->pool;
-    int64_t more = memory_pool_change(LEDGER_POOL, key) - (int64_t)a->room;
-    bool fits = more <= 0 || charge_begin_if_easy(a->device, (uint64_t)more);
-    struct ledger_entry e;
+    struct ledger_entry after, e = {.kind = LEDGER_POOL, .key = pool_key(a)};
+    int64_t change;
+    bool grew;
 
-    if (more > 0 && fits)
-        charge_end(a->device, 0); /* of the begin just now; what it charged stays */
-    if (ledger_find(LEDGER_POOL, key, &e) && e.managed)
-        charge_managed(a->device, more + (int64_t)a->room);
-    charge_end(a->device, more > 0 && fits ? 0 : more);
-    if (rc == CUDA_SUCCESS && !fits)
+    if (a->pieces > 0)
+        (void)ledger_count(&e, 0, -a->pieces, &after);
+    change = memory_pool_change(LEDGER_POOL, e.key);
+    if (ledger_find(LEDGER_POOL, e.key, &e) && e.managed)
+        charge_managed(a->device, change);
+    charge_end(a->device, -(int64_t)a->room);
+    /* another thread may have been the one that charged it */
+    grew = change > (int64_t)a->room || (a->pieces > 0 && e.bytes > a->had + a->room);
+    a->undone = rc == CUDA_SUCCESS && grew && !charge_fits(a->device, a->pieces == 0);
+    if (a->undone)
         return undo(a, address);
     if (rc == CUDA_SUCCESS)
         charge_counted(CHARGE_ALLOCATION);
@@ -151,22 +213,23 @@ static CUresult async_end(struct async *a, CUresult rc, CUdeviceptr address)
 #define ALLOC_ASYNC(name, pool, stream, out, size, ...)                                            \
     __extension__({                                                                                \
         CUdeviceptr async_address = 0;                                                             \
-        struct async async;                                                                        \
+        struct async async = {.undone = (out) && (size) > 0 && memory_judged()};                   \
         enum way async_way = WAY_DRIVER;                                                           \
-        CUresult async_rc;                                                                         \
+        CUresult async_rc = CUDA_ERROR_OUT_OF_MEMORY;                                              \
                                                                                                    \
-        if ((out) && (size) > 0 && memory_judged())                                                \
+        for (unsigned async_try = 0; async.undone && async_try < TRIES; async_try++) {             \
             async_way = async_begin(&async, pool, stream, size);                                   \
-        if (async_way == WAY_REFUSED) {                                                            \
-            async_rc = CUDA_ERROR_OUT_OF_MEMORY;                                                   \
-        } else if (async_way == WAY_DRIVER) {                                                      \
-            async_rc = CALL(name, out, size, __VA_ARGS__);                                         \
-        } else {                                                                                   \
-            async_rc = CALL(name, &async_address, size, __VA_ARGS__);                              \
-            async_rc = async_end(&async, async_rc, async_address);                                 \
-            if (async_rc == CUDA_SUCCESS)                                                          \
-                *(out) = async_address;                                                            \
+            if (async_way == WAY_CHARGED) {                                                        \
+                async_rc = CALL(name, &async_address, size, __VA_ARGS__);                          \
+                async_rc = async_end(&async, async_rc, async_address);                             \
+            }                                                                                      \
         }                                                                                          \
+        if (async_way == WAY_DRIVER)                                                               \
+            async_rc = CALL(name, out, size, __VA_ARGS__);                                         \
+        else if (async_way == WAY_REFUSED)                                                         \
+            async_rc = CUDA_ERROR_OUT_OF_MEMORY;                                                   \
+        else if (async_rc == CUDA_SUCCESS)                                                         \
+            *(out) = async_address;                                                                \
         async_rc;                                                                                  \
     })
 

@@ -9,7 +9,7 @@
 
 #include <sys/mman.h>
 
-enum { NODE_CHILD = 4, DEPTH_MAX = 8, NODES_MAX = 1 << 20 };
+enum { NODE_CHILD = 4, DEPTH_MAX = 64, NODES_MAX = 1 << 24 };
 
 /* Set with the first allocating node; never unset. */
 static bool graph_allocates;
@@ -26,7 +26,7 @@ void memory_graph_allocates(int device, CUdevice ordinal)
     };
     struct ledger_entry known;
 
-    if (!ledger_find(LEDGER_GRAPH_POOL, e.key, &known) && !memory_book(&e))
+    if (!ledger_find(LEDGER_GRAPH_POOL, e.key, &known) && !ledger_count(&e, 1, 0, &known))
         charge_uncounted();
     memory_pool_in_use();
     __atomic_store_n(&graph_allocates, true, __ATOMIC_RELAXED);
@@ -35,15 +35,14 @@ void memory_graph_allocates(int device, CUdevice ordinal)
 static CUresult trim(CUdevice ordinal)
 {
     struct ledger_entry e;
-    int64_t change;
     CUresult rc;
 
     if (!ledger_find(LEDGER_GRAPH_POOL, (uint64_t)ordinal, &e))
         return CALL(cuDeviceGraphMemTrim, ordinal);
     charge_begin_free(e.device);
     rc = CALL(cuDeviceGraphMemTrim, ordinal);
-    change = memory_pool_change(LEDGER_GRAPH_POOL, e.key);
-    charge_end(e.device, change);
+    (void)memory_pool_change(LEDGER_GRAPH_POOL, e.key);
+    charge_end(e.device, 0);
     (void)__atomic_add_fetch(&graph_trims, 1, __ATOMIC_RELAXED);
     return rc;
 }
@@ -109,12 +108,22 @@ CUresult cuGraphAddNode_v2(CUgraphNode *out, CUgraph graph, const CUgraphNode *b
 
 /* ---- what a graph needs */
 
+/* By limit of the page; one more for devices that the slice has nothing on. */
 struct need {
-    uint64_t bytes;
-    CUdevice ordinal; /* of its last allocating node */
+    uint64_t bytes[PAGE_DEVICES + 1];
+    CUdevice ordinals[PAGE_DEVICES + 1];
 };
 
 static void need_of_graph(struct need *out, CUgraph graph, unsigned depth);
+
+static void need_of_alloc(struct need *out, const struct cuda_node_alloc *alloc)
+{
+    int device = shim_device(alloc->pool.location.id);
+    unsigned at = device < 0 ? PAGE_DEVICES : (unsigned)device;
+
+    out->bytes[at] += memory_whole(alloc->size);
+    out->ordinals[at] = alloc->pool.location.id;
+}
 
 static void need_of_node(struct need *out, CUgraphNode node, unsigned depth)
 {
@@ -124,15 +133,12 @@ static void need_of_node(struct need *out, CUgraphNode node, unsigned depth)
 
     if (PLAIN(cuGraphNodeGetType)(node, &type) != CUDA_SUCCESS)
         return;
-    if (type == NODE_CHILD && depth < DEPTH_MAX &&
-        PLAIN(cuGraphChildGraphNodeGetGraph)(node, &child) == CUDA_SUCCESS) {
+    if (type == NODE_CHILD && PLAIN(cuGraphChildGraphNodeGetGraph)(node, &child) == CUDA_SUCCESS)
         need_of_graph(out, child, depth + 1);
-    } else if (type == CUDA_NODE_MEM_ALLOC &&
-               PLAIN(cuGraphMemAllocNodeGetParams)(node, &alloc) == CUDA_SUCCESS &&
-               alloc.pool.location.type == CUDA_LOCATION_DEVICE) {
-        out->bytes += memory_whole(alloc.size);
-        out->ordinal = alloc.pool.location.id;
-    }
+    else if (type == CUDA_NODE_MEM_ALLOC &&
+             PLAIN(cuGraphMemAllocNodeGetParams)(node, &alloc) == CUDA_SUCCESS &&
+             alloc.pool.location.type == CUDA_LOCATION_DEVICE)
+        need_of_alloc(out, &alloc);
 }
 
 static void need_of_graph(struct need *out, CUgraph graph, unsigned depth)
@@ -140,10 +146,12 @@ static void need_of_graph(struct need *out, CUgraph graph, unsigned depth)
     CUgraphNode *nodes;
     size_t n = 0;
 
-    if (PLAIN(cuGraphGetNodes)(graph, NULL, &n) != CUDA_SUCCESS || n == 0 || n > NODES_MAX)
+    if (PLAIN(cuGraphGetNodes)(graph, NULL, &n) != CUDA_SUCCESS || n == 0)
         return;
-    nodes = mmap(NULL, n * sizeof(CUgraphNode), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                 -1, 0);
+    nodes = depth > DEPTH_MAX || n > NODES_MAX
+                ? MAP_FAILED
+                : mmap(NULL, n * sizeof(CUgraphNode), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (nodes == MAP_FAILED) {
         charge_uncounted();
         return;
@@ -159,32 +167,63 @@ static void need_of_graph(struct need *out, CUgraph graph, unsigned depth)
 
 /*
  * Calls of the driver that may take the memory of an instance: room for what it still needs is
- * charged before, what it took after.
+ * charged before, what it took after. An instance has an entry for each device.
  */
 struct taking {
-    struct ledger_entry exec; /* kind 0: allocates nothing */
-    uint64_t room;
+    unsigned n;
+    struct part {
+        struct ledger_entry exec;
+        uint64_t room;
+    } parts[PAGE_DEVICES + 1];
 };
+
+static void add_part(struct taking *t, const struct ledger_entry *exec)
+{
+    bool has = exec->maps == __atomic_load_n(&graph_trims, __ATOMIC_RELAXED) + 1;
+
+    t->parts[t->n++] = (struct part){.exec = *exec, .room = has ? 0 : exec->size};
+}
+
+/* Devices that an instance may have memory on. */
+static unsigned devices(void)
+{
+    const struct shim *s = shim_get();
+    uint32_t n = s->state == SHIM_ATTACHED ? s->page->head.n_devices : 0;
+
+    return n < PAGE_DEVICES ? n : PAGE_DEVICES;
+}
+
+static uint64_t exec_key(CUgraphExec exec, unsigned at)
+{
+    return (uint64_t)(uintptr_t)exec * (PAGE_DEVICES + 1) + at;
+}
+
+/* Of the parts from `first` on: charged is what the driver took. */
+static void parts_end(const struct taking *t, unsigned first, unsigned end)
+{
+    for (unsigned i = first; i < end; i++) {
+        const struct part *p = &t->parts[i];
+
+        (void)memory_pool_change(LEDGER_GRAPH_POOL, p->exec.other);
+        charge_end(p->exec.device, -(int64_t)p->room);
+    }
+}
 
 /* False: it does not fit. */
 static bool taking_begin(struct taking *t)
 {
-    bool has = t->exec.maps == __atomic_load_n(&graph_trims, __ATOMIC_RELAXED) + 1;
-
-    t->room = has ? 0 : t->exec.size;
-    return t->exec.kind == 0 || charge_begin(t->exec.device, t->room);
+    for (unsigned i = 0; i < t->n; i++) {
+        if (!charge_begin(t->parts[i].exec.device, t->parts[i].room)) {
+            parts_end(t, 0, i);
+            return false;
+        }
+    }
+    return true;
 }
 
-/* Returns what the pool of graphs has more now. */
-static int64_t taking_end(const struct taking *t)
+static void taking_end(const struct taking *t)
 {
-    int64_t change = 0;
-
-    if (t->exec.kind != 0) {
-        change = memory_pool_change(LEDGER_GRAPH_POOL, t->exec.other);
-        charge_end(t->exec.device, change - (int64_t)t->room);
-    }
-    return change;
+    parts_end(t, 0, t->n);
 }
 
 /* False: the graph does not fit. */
@@ -192,19 +231,24 @@ static bool instantiate_begin(struct taking *t, CUgraph graph)
 {
     struct need need = {0};
 
-    *t = (struct taking){0};
+    t->n = 0;
     if (!__atomic_load_n(&graph_allocates, __ATOMIC_RELAXED) || !memory_judged())
         return true;
     need_of_graph(&need, graph, 0);
-    if (need.bytes == 0)
-        return true;
-    t->exec = (struct ledger_entry){
-        .kind = LEDGER_EXEC,
-        .size = need.bytes,
-        .device = (int16_t)shim_device(need.ordinal),
-        .other = (uint64_t)need.ordinal,
-    };
-    memory_graph_allocates(t->exec.device, need.ordinal); /* a clone, or a captured one */
+    for (unsigned i = 0; i <= PAGE_DEVICES; i++) {
+        struct ledger_entry exec = {
+            .kind = LEDGER_EXEC,
+            .key = i, /* of the instance that is not there yet */
+            .size = need.bytes[i],
+            .device = (int16_t)(i < PAGE_DEVICES ? (int)i : -1),
+            .other = (uint64_t)need.ordinals[i],
+        };
+
+        if (need.bytes[i] == 0)
+            continue;
+        memory_graph_allocates(exec.device, need.ordinals[i]); /* a clone, or a captured one */
+        add_part(t, &exec);
+    }
     return taking_begin(t);
 }
 
@@ -212,12 +256,12 @@ static void instantiate_end(struct taking *t, CUresult rc, const CUgraphExec *ex
 {
     struct ledger_entry old;
 
-    (void)taking_end(t);
-    if (t->exec.kind == 0 || rc != CUDA_SUCCESS)
-        return;
-    t->exec.key = (uint64_t)(uintptr_t)*exec;
-    if (!ledger_put(&t->exec, &old))
-        charge_uncounted();
+    taking_end(t);
+    for (unsigned i = 0; rc == CUDA_SUCCESS && i < t->n; i++) {
+        t->parts[i].exec.key = exec_key(*exec, (unsigned)t->parts[i].exec.key);
+        if (!ledger_put(&t->parts[i].exec, &old))
+            charge_uncounted();
+    }
 }
 
 #define INSTANTIATE(name, out, graph, ...)                                                         \
@@ -265,8 +309,10 @@ CUresult cuGraphExecDestroy(CUgraphExec graph)
 {
     struct ledger_entry e;
 
-    if (__atomic_load_n(&graph_allocates, __ATOMIC_RELAXED))
-        (void)ledger_take(LEDGER_EXEC, (uint64_t)(uintptr_t)graph, &e);
+    if (__atomic_load_n(&graph_allocates, __ATOMIC_RELAXED)) {
+        for (unsigned i = 0; i < devices(); i++)
+            (void)ledger_take(LEDGER_EXEC, exec_key(graph, i), &e);
+    }
     return CALL(cuGraphExecDestroy, graph);
 }
 
@@ -284,22 +330,27 @@ static void has_memory(struct ledger_entry *exec)
 /* False: its memory does not fit. */
 static bool submit_begin(struct taking *t, CUgraphExec graph, CUstream stream)
 {
-    *t = (struct taking){0};
-    if (!__atomic_load_n(&graph_allocates, __ATOMIC_RELAXED) || !memory_judged() ||
-        !ledger_find(LEDGER_EXEC, (uint64_t)(uintptr_t)graph, &t->exec))
+    struct ledger_entry exec;
+
+    t->n = 0;
+    if (!__atomic_load_n(&graph_allocates, __ATOMIC_RELAXED) || !memory_judged())
         return true;
-    if (memory_pool_capturing(stream)) {
-        t->exec.kind = 0;
-        return true;
+    for (unsigned i = 0; i < devices(); i++) {
+        if (ledger_find(LEDGER_EXEC, exec_key(graph, i), &exec))
+            add_part(t, &exec);
     }
+    if (t->n > 0 && memory_pool_capturing(stream))
+        t->n = 0;
     return taking_begin(t);
 }
 
 static void submit_end(struct taking *t, CUresult rc)
 {
-    (void)taking_end(t);
-    if (t->exec.kind != 0 && rc == CUDA_SUCCESS && t->room > 0)
-        has_memory(&t->exec);
+    taking_end(t);
+    for (unsigned i = 0; rc == CUDA_SUCCESS && i < t->n; i++) {
+        if (t->parts[i].room > 0)
+            has_memory(&t->parts[i].exec);
+    }
 }
 
 #define SUBMIT(name, graph, stream, order)                                                         \

@@ -6,7 +6,13 @@
  */
 #include "shim/memory_pool.h"
 
-enum { READS = 8, CAPTURE_MODE_RELAXED = 2, MEMORY_TYPE_MANAGED = 2 };
+enum {
+    CHUNK = 32 << 20,
+    READS = 100,
+    CAPTURE_MODE_RELAXED = 2,
+    MEMORY_TYPE_PINNED = 1,
+    MEMORY_TYPE_MANAGED = 2
+};
 
 /* Set with the first pool; never unset. */
 static bool pool_in_use;
@@ -37,6 +43,11 @@ void memory_pool_restore(int mode)
     (void)PLAIN(cuThreadExchangeStreamCaptureMode)(&mode);
 }
 
+uint64_t memory_pool_chunks(uint64_t bytes)
+{
+    return bytes > UINT64_MAX - CHUNK ? UINT64_MAX : (bytes + CHUNK - 1) / CHUNK * CHUNK;
+}
+
 /* A pool that the driver does not know any more holds nothing. */
 static uint64_t held(enum ledger_kind kind, uint64_t key)
 {
@@ -51,35 +62,73 @@ static uint64_t held(enum ledger_kind kind, uint64_t key)
     return rc == CUDA_SUCCESS ? bytes : 0;
 }
 
+uint64_t memory_pool_needs(CUmemoryPool pool, uint64_t more)
+{
+    uint64_t used = 0;
+
+    (void)PLAIN(cuMemPoolGetAttribute)(pool, CUDA_POOL_USED_CURRENT, &used);
+    return more > UINT64_MAX - used ? UINT64_MAX : memory_pool_chunks(used + more);
+}
+
+/* What it is to be charged for: what it holds, or what calls under way rely on that it will. */
+static uint64_t due(const struct ledger_entry *e)
+{
+    uint64_t bytes = held((enum ledger_kind)e->kind, e->key), needs;
+
+    if (e->maps == 0)
+        return bytes;
+    needs = memory_pool_needs(memory_handle(e->key), (uint64_t)e->maps * MEMORY_PIECE);
+    return needs > bytes ? needs : bytes;
+}
+
+/* One read; *out_change: what was wanted. False: another thread has changed the charge meanwhile.
+   It is in the page before it is in the ledger: what another thread finds there is charged. */
+static bool charge_due(const struct ledger_entry *e, int64_t *out_change)
+{
+    uint64_t now = due(e);
+    int64_t change = (int64_t)(now - e->bytes);
+    bool ok;
+
+    if (change > 0)
+        charge_change(e->device, change);
+    ok = ledger_charge(e, now);
+    if (ok && change < 0)
+        charge_change(e->device, change);
+    else if (!ok && change > 0)
+        charge_change(e->device, -change);
+    *out_change = change;
+    return ok;
+}
+
 /* Of several threads that set the charge at once, the last sees that it is still so, or sets it. */
 int64_t memory_pool_change(enum ledger_kind kind, uint64_t key)
 {
-    uint64_t now = held(kind, key), before, after;
-    int64_t change = 0;
+    int64_t sum = 0, change;
+    struct ledger_entry e;
 
-    for (unsigned reads = 0; reads < READS; reads++) {
-        if (!ledger_charge(kind, key, now, &before))
+    for (unsigned reads = 0; reads < READS && ledger_find(kind, key, &e); reads++) {
+        if (!charge_due(&e, &change))
+            continue;
+        if (change == 0)
             break;
-        change += (int64_t)now - (int64_t)before;
-        after = held(kind, key);
-        if (after == now)
-            break;
-        now = after;
+        sum += change;
     }
-    return change;
+    return sum;
 }
 
+/* Says that memory is changing only where it has: a program that synchronizes all the time could
+   not be measured. */
 static void settle(const struct ledger_entry *e)
 {
     int64_t change;
 
-    if (e->device < 0)
+    if (e->device < 0 || due(e) == e->bytes)
         return;
     charge_begin_free(e->device);
     change = memory_pool_change((enum ledger_kind)e->kind, e->key);
     if (e->managed)
         charge_managed(e->device, change);
-    charge_end(e->device, change);
+    charge_end(e->device, 0);
 }
 
 static void settle_kind(enum ledger_kind kind)
@@ -156,6 +205,7 @@ static bool book(CUmemoryPool pool, int device, bool managed)
         .key = (uint64_t)(uintptr_t)pool,
         .device = (int16_t)device,
         .managed = managed,
+        .refs = 1,
     };
 
     memory_pool_in_use();
@@ -178,12 +228,30 @@ static CUresult create(CUmemoryPool *out, const struct cuda_pool_wish *wish, int
     return CALL(cuMemPoolCreate, out, wish);
 }
 
+static bool is_of_host(const struct cuda_pool_wish *wish)
+{
+    return wish->type == MEMORY_TYPE_PINNED && wish->location.type >= CUDA_LOCATION_HOST &&
+           wish->location.type <= CUDA_LOCATION_HOST_NUMA_CURRENT;
+}
+
+/* Nobody is charged for it, on whatever device's streams it is used. */
+static CUresult create_of_host(CUmemoryPool *out, const struct cuda_pool_wish *wish)
+{
+    CUresult rc = CALL(cuMemPoolCreate, out, wish);
+
+    if (rc == CUDA_SUCCESS && !book(*out, -1, false))
+        charge_uncounted();
+    return rc;
+}
+
 CUresult cuMemPoolCreate(CUmemoryPool *out, const struct cuda_pool_wish *wish)
 {
     CUmemoryPool pool = NULL;
     CUresult rc;
     int device;
 
+    if (out && wish && is_of_host(wish) && memory_judged())
+        return create_of_host(out, wish);
     if (!out || !wish || wish->location.type != CUDA_LOCATION_DEVICE || !memory_judged())
         return CALL(cuMemPoolCreate, out, wish);
     device = shim_device(wish->location.id);
@@ -232,6 +300,7 @@ CUresult cuMemPoolDestroy(CUmemoryPool pool)
     } else if (rc == CUDA_SUCCESS) {
         orphaned(&e);
     } else {
+        e.maps = 0; /* who relied on it may have ended meanwhile */
         (void)memory_book(&e);
         charge_end(e.device, 0);
     }

@@ -6,8 +6,26 @@
 #include "shim/memory.h"
 
 /*
+ * The charge of a pool, in short: what the driver says that the pool holds. Who allocates from it
+ * charges room for its growth first. Near the limit that is only what the pool lacks, and the rest
+ * must come out of what the pool has left, which the driver may give back at any synchronization.
+ * So such a call relies on it: it counts its size, in pieces, into the `maps` of the pool's entry
+ * before it looks at the charge, and until the driver has answered whoever sets the charge sets it
+ * to no less than what the pool needs for all these pieces. So also where another call takes what
+ * was left: the room which that one had charged for itself then stays charged.
+ */
+
+enum { MEMORY_PIECE = 512 }; /* what pools hand out in */
+
+/* Pools grow by whole chunks. */
+uint64_t memory_pool_chunks(uint64_t bytes);
+
+/* What the pool holds at most once `more` than now is handed out. */
+uint64_t memory_pool_needs(CUmemoryPool pool, uint64_t more);
+
+/*
  * Reads what the pool (LEDGER_POOL, or LEDGER_GRAPH_POOL) holds now and sets its charge to that;
- * returns how much more that is, for the caller's charge_end.
+ * returns how much more that is. Between charge_begin and charge_end.
  */
 int64_t memory_pool_change(enum ledger_kind kind, uint64_t key);
 

@@ -3,8 +3,10 @@
  * Memory by handle: cuMemCreate, map, unmap, release. The memory lives as long as a handle or a
  * mapping of it does, and the driver may give the value of a released handle anew while the memory
  * is still mapped: so the memory is an object with a number of our own, which handles and mappings
- * name. Memory of the host, and what another process made, is not charged.
+ * name. Memory of the host, and what another process made, is not charged. What else may keep the
+ * memory (its descriptor, a sparse array) is not seen to go: then the driver's own figure decides.
  */
+#include "page/page_slot.h"
 #include "shim/memory.h"
 
 /* The next object; 0 is none. */
@@ -15,6 +17,20 @@ static uint64_t new_object(void)
     return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
 }
 
+/* Something else may keep what the program has given up: it counts as overhead until who measures
+   has looked. Where nobody does, it is taken for free. */
+static void given_up(const struct ledger_entry *object)
+{
+    const struct shim *s = shim_get();
+    struct ledger_entry kept;
+
+    if (!ledger_take(LEDGER_KEPT, object->key, &kept) || s->state != SHIM_ATTACHED ||
+        !page_has(s->page, PAGE_RUN))
+        return;
+    measure_estimate(object->device, object->bytes);
+    measure_soon(object->device);
+}
+
 /* Counts of the object change; what is free now is charged less by the caller's charge_end. */
 static int64_t object_count(uint64_t object, int refs, int maps)
 {
@@ -22,6 +38,7 @@ static int64_t object_count(uint64_t object, int refs, int maps)
 
     if (!ledger_count(&e, refs, maps, &after) || after.refs != 0 || after.maps != 0)
         return 0;
+    given_up(&after);
     return -(int64_t)after.bytes;
 }
 
@@ -256,4 +273,65 @@ CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle *out, void 
         (void)ledger_count(&h, 1, 0, &h);
     }
     return rc;
+}
+
+/* ---- what else may keep memory */
+
+static void keep_object(uint64_t object)
+{
+    struct ledger_entry old, kept = {.kind = LEDGER_KEPT, .key = object};
+
+    if (object != 0 && !ledger_put(&kept, &old))
+        charge_uncounted();
+}
+
+static void keep(CUmemGenericAllocationHandle handle)
+{
+    struct ledger_entry h;
+
+    if (memory_judged() && ledger_find(LEDGER_HANDLE, handle, &h))
+        keep_object(h.other);
+}
+
+static void keep_all(const struct cuda_array_map *maps, unsigned n)
+{
+    for (unsigned i = 0; maps && i < n; i++) {
+        if (maps[i].operation == CUDA_ARRAY_MAP)
+            keep(maps[i].handle);
+    }
+}
+
+CUresult cuMemExportToShareableHandle(void *out, CUmemGenericAllocationHandle handle,
+                                      CUmemAllocationHandleType type, unsigned long long flags)
+{
+    keep(handle);
+    return CALL(cuMemExportToShareableHandle, out, handle, type, flags);
+}
+
+CUresult cuMemMapArrayAsync(struct cuda_array_map *maps, unsigned n, CUstream stream)
+{
+    keep_all(maps, n);
+    return CALL(cuMemMapArrayAsync, maps, n, stream);
+}
+
+CUresult cuMemMapArrayAsync_ptsz(struct cuda_array_map *maps, unsigned n, CUstream stream)
+{
+    keep_all(maps, n);
+    return CALL(cuMemMapArrayAsync_ptsz, maps, n, stream);
+}
+
+CUresult cuMulticastBindMem(CUmemGenericAllocationHandle multicast, size_t at,
+                            CUmemGenericAllocationHandle handle, size_t offset, size_t size,
+                            unsigned long long flags)
+{
+    keep(handle);
+    return CALL(cuMulticastBindMem, multicast, at, handle, offset, size, flags);
+}
+
+CUresult cuMulticastBindAddr(CUmemGenericAllocationHandle multicast, size_t at, CUdeviceptr address,
+                             size_t size, unsigned long long flags)
+{
+    if (memory_judged())
+        keep_object(mapped_object(address));
+    return CALL(cuMulticastBindAddr, multicast, at, address, size, flags);
 }

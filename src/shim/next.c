@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What stands behind our own dlsym, dlvsym and exec functions. The first step cannot be dlsym or
- * dlvsym, since these names lead to us: libc's dlvsym is read out of its table of symbols. No
- * function of libc is called before it is found: those of a sanitizer stand before it, and do not
- * work yet.
+ * dlvsym, since these names lead to us: libc's are read out of its table of symbols. No function of
+ * libc is called before they are found: those of a sanitizer stand before them, and do not work
+ * yet.
  */
 #include "shim/next.h"
 
@@ -14,12 +14,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shim/glibc.h"
+
+GLIBC_OLD(dladdr1, GLIBC_DLADDR1);
+
 typedef void *dlsym_fn(void *handle, const char *name);
 typedef void *dlvsym_fn(void *handle, const char *name, const char *version);
 typedef void *dlmopen_fn(long space, const char *path, int mode);
 
-dlsym_fn *next_dlsym;
-dlvsym_fn *next_dlvsym;
+dlsym_fn *next_dlsym, *next_libc_dlsym;
+dlvsym_fn *next_dlvsym, *next_libc_dlvsym;
 dlmopen_fn *next_dlmopen;
 
 static bool is_same(const char *a, const char *b)
@@ -120,30 +124,19 @@ static void *find_in(const struct link_map *map, const char *name)
     }
 }
 
-/* In libc.so.6 since glibc 2.34, before in libdl.so.2. */
-static dlvsym_fn *libc_dlvsym(void)
+/* In libc.so.6 since glibc 2.34, before in libdl.so.2, which we are linked with for that. */
+static void *libc_function(const char *name)
 {
     for (const struct link_map *map = _r_debug.r_map; map; map = map->l_next) {
-        const char *name = base_of(map->l_name);
+        const char *base = base_of(map->l_name);
         void *found = NULL;
 
-        if (is_same(name, "libc.so.6") || is_same(name, "libdl.so.2"))
-            found = find_in(map, "dlvsym");
+        if (is_same(base, "libc.so.6") || is_same(base, "libdl.so.2"))
+            found = find_in(map, name);
         if (found)
-            return (dlvsym_fn *)found;
+            return found;
     }
     return NULL;
-}
-
-static void *behind_us(dlvsym_fn *ask, const char *name)
-{
-    static const char *const versions[] = {"GLIBC_2.34", "GLIBC_2.17", "GLIBC_2.2.5",
-                                           "GLIBC_2.3.4"};
-    void *found = NULL;
-
-    for (unsigned i = 0; i < sizeof versions / sizeof *versions && !found; i++)
-        found = ask(RTLD_NEXT, name, versions[i]);
-    return found;
 }
 
 static void *none(void)
@@ -161,18 +154,50 @@ static void set(void *slot, void *found)
 
 void next_open(void)
 {
-    dlvsym_fn *ask = libc_dlvsym();
+    dlsym_fn *ask = (dlsym_fn *)libc_function("dlsym");
 
-    set(&next_dlmopen, ask ? behind_us(ask, "dlmopen") : NULL);
-    set(&next_dlvsym, ask ? behind_us(ask, "dlvsym") : NULL);
-    set(&next_dlsym, ask ? behind_us(ask, "dlsym") : NULL);
+    set(&next_dlmopen, ask ? ask(RTLD_NEXT, "dlmopen") : NULL);
+    set(&next_dlvsym, ask ? ask(RTLD_NEXT, "dlvsym") : NULL);
+    set(&next_dlsym, ask ? ask(RTLD_NEXT, "dlsym") : NULL);
+    set(&next_libc_dlvsym, libc_function("dlvsym"));
+    set(&next_libc_dlsym, (void *)ask);
 }
 
 void *next_find(const char *name)
 {
-    if (!__atomic_load_n(&next_dlsym, __ATOMIC_ACQUIRE))
+    if (!__atomic_load_n(&next_libc_dlsym, __ATOMIC_ACQUIRE))
         next_open();
-    return next_dlsym(RTLD_NEXT, name);
+    return next_libc_dlsym(RTLD_NEXT, name);
+}
+
+const struct link_map *next_library_at(const void *address)
+{
+    struct link_map *map = NULL;
+    Dl_info info;
+
+    return dladdr1(address, &info, (void **)&map, RTLD_DL_LINKMAP) ? map : NULL;
+}
+
+bool next_is_before_us(const void *caller)
+{
+    const struct link_map *us = next_library_at((const void *)next_open);
+    const struct link_map *map = next_library_at(caller);
+
+    if (map == us)
+        return false;
+    while (map && map != us)
+        map = map->l_next;
+    return map && us;
+}
+
+void *next_lookup(const char *name, const void *caller)
+{
+    void *ours = is_same(name, "dlsym")     ? (void *)dlsym
+                 : is_same(name, "dlvsym")  ? (void *)dlvsym
+                 : is_same(name, "dlmopen") ? (void *)dlmopen
+                                            : NULL;
+
+    return ours && next_is_before_us(caller) ? ours : NULL;
 }
 
 /* Does the library's dynamic section have this entry with this text? */

@@ -12,6 +12,7 @@
     P(cuCtxGetDevice, (CUdevice *out))                                                            \
     P(cuCtxGetApiVersion, (CUcontext context, unsigned *out))                                     \
     P(cuStreamGetCtx, (CUstream stream, CUcontext *out))                                          \
+    P(cuStreamGetDevice, (CUstream stream, CUdevice *out))                                        \
     P(cuCtxGetLimit, (size_t *out, CUlimit limit))                                                \
     P(cuDeviceGetAttribute, (int *out, int attribute, CUdevice device))                           \
     P(cuDevicePrimaryCtxGetState, (CUdevice device, unsigned *out_flags, int *out_active))        \

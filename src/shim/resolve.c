@@ -17,8 +17,12 @@
 #include <string.h>
 
 #include "shim/attach.h"
+#include "shim/glibc.h"
 #include "shim/hooks.h"
 #include "shim/next.h"
+
+GLIBC_OLD(dlopen, GLIBC_FIRST);
+GLIBC_OLD(dlerror, GLIBC_FIRST);
 
 #define HOOK_NAME(name) #name,
 static const char *const names[HOOKS] = {HOOKS_CUDA(HOOK_NAME) HOOKS_NVML(HOOK_NAME)};
@@ -58,7 +62,7 @@ static void *find_behind(const char *name, void *own)
 static void fill(struct library *l, void *handle)
 {
     for (unsigned id = l->first; id < l->end; id++) {
-        void *own = next_dlsym(handle, names[id]);
+        void *own = next_libc_dlsym(handle, names[id]);
 
         driver[id] = own;
         shim_known[id] = own ? find_behind(names[id], own) : NULL;
@@ -74,7 +78,7 @@ static bool have(struct library *l, bool open)
 
     if (atomic_load_explicit(&l->ready, memory_order_acquire))
         return true;
-    if (!next_dlsym)
+    if (!__atomic_load_n(&next_libc_dlsym, __ATOMIC_ACQUIRE))
         next_open();
     handle = dlopen(l->soname, RTLD_LAZY | RTLD_NOLOAD);
     if (!handle && open)
@@ -115,7 +119,7 @@ void *shim_real(unsigned id)
 
 static void *find_in(struct library *l, const char *name)
 {
-    void *found = have(l, true) ? next_dlsym(l->handle, name) : NULL;
+    void *found = have(l, true) ? next_libc_dlsym(l->handle, name) : NULL;
 
     if (!found)
         (void)dlerror();
@@ -162,25 +166,6 @@ static unsigned id_of_name(const char *name)
     return id;
 }
 
-static const struct link_map *library_at(const void *address)
-{
-    struct link_map *map = NULL;
-    Dl_info info;
-
-    return dladdr1(address, &info, (void **)&map, RTLD_DL_LINKMAP) ? map : NULL;
-}
-
-/* Does the library of `caller` come before ours in the order of lookups? */
-static bool is_before_us(const void *caller)
-{
-    const struct link_map *us = library_at((const void *)resolve_symbol);
-    const struct link_map *map = library_at(caller);
-
-    while (map && map != us)
-        map = map->l_next;
-    return map && us && library_at(caller) != us;
-}
-
 static struct resolve_answer answer(void *symbol)
 {
     return (struct resolve_answer){.symbol = symbol, .given = 1};
@@ -188,7 +173,7 @@ static struct resolve_answer answer(void *symbol)
 
 static void *ask(void *handle, const char *name, const char *version)
 {
-    return version ? next_dlvsym(handle, name, version) : next_dlsym(handle, name);
+    return version ? next_libc_dlvsym(handle, name, version) : next_libc_dlsym(handle, name);
 }
 
 /* Not found: libc says so in its own words, since behind us nobody has it either. */
@@ -205,10 +190,10 @@ static struct resolve_answer resolve_next(unsigned id, const char *name, const c
     if (!driver[id])
         return absent(name, version);
     attach_note_route(PAGE_ROUTE_DLSYM);
-    if (is_before_us(caller))
+    if (next_is_before_us(caller))
         return (struct resolve_answer){0};
-    if (library_at(shim_known[id]) ==
-        library_at(caller)) /* we go on to it: only the driver is left */
+    if (next_library_at(shim_known[id]) ==
+        next_library_at(caller)) /* we go on to it: only the driver is left */
         return answer(driver[id]);
     return answer(wrappers[id]);
 }
@@ -221,7 +206,7 @@ static void note_stranger(const void *symbol, const char *name)
 
     if (id_of_name(name) == HOOKS)
         return;
-    map = library_at(symbol);
+    map = next_library_at(symbol);
     if (map && (next_is_named(map, libraries[0].soname) || next_is_named(map, libraries[1].soname)))
         attach_note_uncounted();
 }

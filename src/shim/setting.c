@@ -2,13 +2,16 @@
 /* The environment at load. See setting.h. */
 #include "shim/setting.h"
 
-#include <dlfcn.h>
+#include <link.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/next.h"
+
 static struct setting setting;
-static bool known;
+static atomic_bool known; /* `setting` is filled in */
 
 const char *setting_value(const char *variable)
 {
@@ -28,22 +31,19 @@ static void set(char *out, size_t size, const char *name, const char *value)
 static const char *library_path(void)
 {
     const char *given = secure_getenv("CARVE_LIBRARY");
-    Dl_info info;
+    const struct link_map *us;
 
     if (given && *given)
         return given;
-    return dladdr(&setting, &info) != 0 && info.dli_fname ? info.dli_fname : "";
+    us = next_library_at(&setting);
+    return us ? us->l_name : "";
 }
 
-/* Runs before the program, which has one thread then. */
-static __attribute__((constructor)) void read_environment(void)
+static void fill(void)
 {
     const char *page = secure_getenv("CARVE_PAGE"),
                *devices = secure_getenv("CUDA_VISIBLE_DEVICES");
 
-    if (known)
-        return;
-    known = true;
     if (!page)
         return;
     set(setting.page, sizeof setting.page, "CARVE_PAGE", page);
@@ -52,6 +52,16 @@ static __attribute__((constructor)) void read_environment(void)
     if (devices)
         set(setting.devices, sizeof setting.devices, "CUDA_VISIBLE_DEVICES", devices);
     setting.named = true;
+}
+
+/* Before the program; constructors of other libraries may have started threads. Those that come at
+   once write the same. */
+static __attribute__((constructor)) void read_environment(void)
+{
+    if (known)
+        return;
+    fill();
+    known = true;
 }
 
 const struct setting *setting_get(void)

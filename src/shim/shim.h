@@ -17,6 +17,8 @@
 #ifndef SHIM_SHIM_H
 #define SHIM_SHIM_H
 
+#include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -65,6 +67,28 @@ int shim_current_device(CUresult *out_rc);
 /* Set while we call the driver: what it calls of itself is not the program's. */
 extern _Thread_local unsigned shim_depth __attribute__((tls_model("initial-exec")));
 
+/*
+ * Around work of ours that reads files or waits: the program's errno stays as it is, and the thread
+ * cannot be cancelled in the middle, with a lock held or a charge half made.
+ */
+struct shim_aside {
+    int error, cancel;
+};
+
+static inline struct shim_aside shim_aside_begin(void)
+{
+    struct shim_aside a = {.error = errno};
+
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &a.cancel);
+    return a;
+}
+
+static inline void shim_aside_end(const struct shim_aside *a)
+{
+    (void)pthread_setcancelstate(a->cancel, NULL);
+    errno = a->error;
+}
+
 /* ---- resolve.c */
 
 /*
@@ -86,16 +110,28 @@ void *shim_nvml_symbol(const char *name); /* of libnvidia-ml.so.1 */
 
 /*
  * Room for `bytes` more is charged and the driver may be called; charge_end must follow. False:
- * refuse with CUDA_ERROR_OUT_OF_MEMORY, nothing follows. Pools are trimmed and the overhead
- * measured before it says no.
+ * refuse with CUDA_ERROR_OUT_OF_MEMORY, nothing follows. Calls of other threads are waited for,
+ * pools trimmed and the overhead measured before it says no.
  */
 bool charge_begin(int device, uint64_t bytes);
 
 /* The same without trying hard, and without counting the refusal. */
 bool charge_begin_if_easy(int device, uint64_t bytes);
 
+/* The same, trying hard, without counting the refusal: for who then asks for less, or refuses. */
+bool charge_begin_or_not(int device, uint64_t bytes);
+
+/* The driver took more than there was room for, and that is charged. False: it does not fit; wait:
+ * also when other threads, which may have charged too much, have ended their calls. */
+bool charge_fits(int device, bool wait);
+
+void charge_refused(int device, uint64_t bytes);
+
 /* The driver will be called for something that charges nothing new; charge_end must follow. */
 void charge_begin_free(int device);
+
+/* Between begin and end: so much more or less is charged already. */
+void charge_change(int device, int64_t change);
 
 /* The driver has answered: what is charged changes by so much (less: it failed, or was freed). */
 void charge_end(int device, int64_t change);
@@ -116,9 +152,8 @@ void charge_counted(enum charge_count what);
 void measure_context(int device, int delta);
 void measure_estimate(int device, uint64_t bytes); /* so much more, until the next answer */
 void measure_soon(int device);                     /* does not wait */
-void measure_now(int device);                      /* waits up to 50 ms for the answer */
-/* Likewise, until a process of the slice is found dead; true: there may be more room now. Attached
- * only. */
+/* Waits up to 50 ms for the answer, or until a process of the slice is found dead; not again, once
+ * that was in vain, before an answer came. True: there may be more room now. Attached only. */
 bool measure_or_reap(int device);
 
 /* ---- launch.c */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * memory-fuzz SEED STEPS THREADS: threads that take and free device memory in every way at random.
+ * memory-fuzz SEED STEPS THREADS [pools]: threads that take and free device memory in every way at
+ * random; in the order of streams, out of pools, if that is said.
  * Anything but success and out of memory is a fault. Prints "rest" when all threads have ended with
  * what they then hold, and waits for a line; frees everything, prints "empty", waits for another.
  */
@@ -57,6 +58,7 @@ struct worker {
     pthread_t thread;
     uint64_t random, steps;
     struct held held[HELD];
+    enum way ways; /* up to this one */
     int fault;
     const char *where;
 };
@@ -199,7 +201,7 @@ static void *work(void *self)
                 (void)TRY(cuStreamSynchronize, NULL);
             continue;
         }
-        h->way = (enum way)(1 + next_random(w, WAYS - 1));
+        h->way = (enum way)(1 + next_random(w, w->ways));
         if (take(w, h) != OK)
             *h = (struct held){0};
     }
@@ -248,14 +250,16 @@ int main(int argc, char **argv)
     static struct worker workers[THREADS];
     uint64_t seed, steps, n;
 
-    if (argc != 4 || !text_uint(&seed, argv[1], UINT64_MAX) ||
+    if (argc < 4 || argc > 5 || !text_uint(&seed, argv[1], UINT64_MAX) ||
         !text_uint(&steps, argv[2], UINT64_MAX) || !text_uint(&n, argv[3], THREADS))
         return 2;
     if (open_driver())
         return 3;
+    say_and_wait("ready");
     for (uint64_t i = 0; i < n; i++) {
         workers[i].random = seed * THREADS + i;
         workers[i].steps = steps;
+        workers[i].ways = argc == 5 ? ASYNC : MAPPED;
         if (pthread_create(&workers[i].thread, NULL, work, &workers[i]))
             return 4;
     }

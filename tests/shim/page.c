@@ -64,9 +64,11 @@ static int make(int argc, char **argv)
 static void show_use(const struct page_use *use)
 {
     (void)printf("{\"tracked\": %" PRIu64 ", \"asking\": %" PRIu64 ", \"managed\": %" PRIu64
-                 ", \"overhead\": %" PRId64 ", \"contexts\": %u, \"refused\": %u}",
+                 ", \"overhead\": %" PRId64
+                 ", \"contexts\": %u, \"refused\": %u, \"changing\": %u, \"changed\": %u}",
                  use->tracked_bytes, use->asking_bytes, use->managed_bytes, use->overhead_bytes,
-                 use->contexts, use->refused);
+                 use->contexts, use->refused, (uint32_t)use->changing,
+                 (uint32_t)(use->changing >> 32));
 }
 
 static void show_slot(const struct page *p, const struct page_slot *slot)

@@ -97,6 +97,23 @@ def test_another_preloaded_library(slices, first, program, way):
     assert f"third saw {seen}" in done.stderr
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_preloaded_library_that_wraps_dlsym(slices, first):
+    """It asks libc past us for the real one, and gets ours; behind us libc's, and names that are not the driver's."""
+    held = slices(GIB)
+    libraries = [str(BUILD / "src/shim/libcarve.so")]
+    libraries.insert(0 if first else 1, str(BUILD / "tests/shim/own-dlsym.so"))
+    done = subprocess.run([BUILD / "tests/shim/driver-lookup", "dlsym"], check=True, text=True, timeout=60,
+                          env=held.environment(LD_PRELOAD=":".join(libraries)), capture_output=True)
+    holds(done.stdout)
+    counted(only(held.processes()))
+    assert (figures(done.stderr)["driver"] > 0) == first
+    done = subprocess.run([BUILD / "tests/shim/driver-lookup", "other"], check=True, text=True, timeout=60,
+                          env=held.environment(LD_PRELOAD=":".join(libraries)), capture_output=True)
+    assert figures(done.stdout)["found"] == 1
+    assert figures(done.stderr)["passed"] > 0
+
+
 @pytest.mark.parametrize("kind, processes", [("fork", 2), ("vfork", 2), ("spawn", 1), ("clear", 1), ("threads", 1)])
 def test_processes(slices, kind, processes):
     held = slices(GIB)

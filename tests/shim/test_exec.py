@@ -132,6 +132,17 @@ def test_a_program_with_more_rights_is_counted(slices, tmp_path):
     assert held.show()["unattached"] == 1
 
 
+def test_a_program_that_the_library_cannot_reach_is_counted(slices, tmp_path):
+    """As behind a chroot: the linker starts it without the library."""
+    held = slices(GIB)
+    library = shutil.copy(RELEASE / "src/shim/libcarve.so", tmp_path / "libcarve.so")
+    environment = held.environment(RELEASE) | {"CARVE_LIBRARY": str(library), "LD_PRELOAD": str(library)}
+    run(["sh", "-c", "env true"], environment)
+    assert held.show()["unattached"] == 0
+    run(["sh", "-c", f"mv {library} {library}.away; exec {TRY} try"], environment)
+    assert held.show()["unattached"] == 1 and held.processes() == []
+
+
 def test_ordinary_programs_are_not_counted(slices):
     held = slices(GIB)
     run(["sh", "-c", "ls / >/dev/null; env true; /bin/echo x"], held.environment(RELEASE))

@@ -10,9 +10,9 @@ from memory_program import CONTEXT, DEVICE, Program, blob
 RELAXED = 2
 
 
-def alloc_node(size):
-    """CUDA_MEM_ALLOC_NODE_PARAMS: memory of GPU 0."""
-    return blob(struct.pack("<iiii8xQ56xQQQQ", 1, 0, DEVICE, 0, 0, 0, 0, size, 0))
+def alloc_node(size, gpu=0):
+    """CUDA_MEM_ALLOC_NODE_PARAMS."""
+    return blob(struct.pack("<iiii8xQ56xQQQQ", 1, 0, DEVICE, gpu, 0, 0, 0, size, 0))
 
 
 @pytest.fixture
@@ -65,6 +65,39 @@ def test_a_graph_that_does_not_fit_is_refused(program):
     assert program.cuGraphInstantiateWithFlags("&exec", "graph", 0) == OUT_OF_MEMORY
     assert program.cuGraphCreate("&other", 0) == SUCCESS
     assert program.cuGraphAddMemAllocNode("&node", "other", 0, 0, alloc_node(GIB)) == OUT_OF_MEMORY
+    program.check()
+
+
+def test_a_graph_of_two_gpus_needs_room_on_each(slices):
+    p = Program(slices({0: CONTEXT + 400 * MIB, 1: 2 * GIB}, context=CONTEXT))
+    assert p.cuDevicePrimaryCtxRetain("&other", 1) == SUCCESS
+    assert p.cuStreamCreate("&stream", 1) == SUCCESS
+    p.beside = p.shown() - p.charged()
+    assert p.cuGraphCreate("&graph", 0) == SUCCESS
+    assert p.cuGraphAddMemAllocNode("&first", "graph", 0, 0, alloc_node(320 * MIB)) == SUCCESS
+    assert p.cuGraphAddMemAllocNode("&second", "graph", 0, 0, alloc_node(640 * MIB, 1)) == SUCCESS
+    assert p.cuMemAlloc_v2("&m", 100 * MIB) == SUCCESS
+    assert p.cuGraphInstantiateWithFlags("&exec", "graph", 0) == OUT_OF_MEMORY
+    assert (p.use(0)["tracked"], p.use(1)["tracked"]) == (100 * MIB, 0)
+    assert p.cuMemFree_v2("m") == SUCCESS
+    assert p.cuGraphInstantiateWithFlags("&exec", "graph", 0) == SUCCESS
+    assert p.cuMemAlloc_v2("&m", 100 * MIB) == SUCCESS
+    assert p.cuGraphLaunch("exec", "stream") == OUT_OF_MEMORY
+    assert p.cuMemFree_v2("m") == SUCCESS
+    assert p.cuGraphLaunch("exec", "stream") == SUCCESS
+    assert (p.use(0)["tracked"], p.use(1)["tracked"]) == (320 * MIB, 640 * MIB)
+    p.check()
+    assert p.charged(1) == p.shown(1)
+
+
+def test_a_graph_deep_within_others_needs_room(program):
+    assert program.cuGraphCreate("&g0", 0) == SUCCESS
+    assert program.cuGraphAddMemAllocNode("&node", "g0", 0, 0, alloc_node(200 * MIB)) == SUCCESS
+    for i in range(12):
+        assert program.cuGraphCreate(f"&g{i + 1}", 0) == SUCCESS
+        assert program.cuGraphAddChildGraphNode("&node", f"g{i + 1}", 0, 0, f"g{i}") == SUCCESS
+    assert program.cuMemAlloc_v2("&m", 100 * MIB) == SUCCESS
+    assert program.cuGraphInstantiateWithFlags("&exec", "g12", 0) == OUT_OF_MEMORY
     program.check()
 
 

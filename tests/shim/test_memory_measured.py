@@ -23,9 +23,9 @@ class Page:
 class Measured(Program):
     """memory-caller under `carve run`."""
 
-    def __init__(self, node, memory):
+    def __init__(self, node, memory, **environment):
         page = Page(node)
-        super().__init__(page, environment=node.environment(), prepare=False, command=[
+        super().__init__(page, environment=node.environment() | environment, prepare=False, command=[
             BUILD / "src/cli/carve", "run", "--gpu", "0", "--memory", str(memory), "--",
             BUILD / "tests/shim/memory-caller"])
         page.path = self.ask("env", "CARVE_PAGE")

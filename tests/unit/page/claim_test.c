@@ -352,11 +352,76 @@ static void a_folder_with_too_many_pages_grants_nothing(void **state)
 
     for (unsigned i = 0; i < CLAIMS_MAX; i++) {
         (void)snprintf(name, sizeof name, "carve-%u-%016x", BOB, i);
-        put(folder, name, "", 0, BOB);
+        put(folder, name, "", 0, BOB + i / (CLAIMS_OF_USER / 2));
     }
     assert_int_equal(claim_decide(p, folder, &device), CLAIM_UNREADABLE);
     assert_int_equal(errno, EOVERFLOW);
     page_unmap(p);
+}
+
+/* Whatever the names of his files say. */
+static void a_flood_of_pages_stops_only_who_made_it(void **state)
+{
+    const char *folder = *state;
+    struct claimer alice = claimer(folder, ALICE, 100), bob = claimer(folder, BOB, 100);
+    char name[64];
+    pid_t first, second;
+
+    for (unsigned i = 0; i < CLAIMS_MAX + 1; i++) {
+        (void)snprintf(name, sizeof name, "carve-%u-%016x", i % 2 ? ALICE : BOB, i);
+        put(folder, name, "", 0, BOB);
+    }
+    first = start(&alice);
+    assert_int_equal(answer_of(&alice), CLAIM_GRANTED);
+    second = start(&bob);
+    assert_int_equal(answer_of(&bob), CLAIM_UNREADABLE);
+    stop(first);
+    stop(second);
+    done(&alice);
+    done(&bob);
+}
+
+/* ---- two at once, of which only one fits */
+
+struct rival {
+    const char *folder;
+    struct page *page;
+};
+
+static int claim_until_decided(void *argument)
+{
+    const struct rival *r = argument;
+    enum claim_answer answer = CLAIM_CROWDED;
+    uint32_t device;
+
+    while (answer == CLAIM_CROWDED)
+        answer = claim_decide(r->page, r->folder, &device);
+    return (int)answer;
+}
+
+/* The one with the higher id, though it never stops asking, steps back each time. */
+static void of_two_that_ask_the_lower_id_gets_it(void **state)
+{
+    const char *folder = *state;
+    const struct page_wish wish = pages_wish(PAGES_TOTAL / 2 + 1);
+    char path[PAGE_PATH_SIZE];
+    struct page *pages[2] = {0}, *low;
+    struct rival high = {.folder = folder};
+    uint32_t device;
+    pid_t pid;
+
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(page_make(&pages[i], path, folder, &wish), 0); /* both ask from now on */
+    low = pages[pages[1]->head.id < pages[0]->head.id];
+    high.page = pages[pages[1]->head.id > pages[0]->head.id];
+    pid = pages_child(claim_until_decided, &high);
+    assert_int_equal(claim_decide(low, folder, &device), CLAIM_GRANTED);
+    assert_int_equal(pages_end(pid), CLAIM_NO_ROOM);
+    for (unsigned i = 0; i < 2; i++) {
+        page_detach(&pages[i]->slots[0]);
+        page_unmap(pages[i]);
+    }
+    assert_int_equal(claim_clean(folder), 2);
 }
 
 /* Bob cannot see Alice's processes in /proc; her claim counts no less. */
@@ -410,6 +475,8 @@ int main(void)
         TEST(other_devices_do_not_matter),
         TEST(a_folder_that_cannot_be_read_grants_nothing),
         TEST(a_folder_with_too_many_pages_grants_nothing),
+        TEST(a_flood_of_pages_stops_only_who_made_it),
+        TEST(of_two_that_ask_the_lower_id_gets_it),
         TEST(a_claim_of_a_hidden_process_counts),
     };
 

@@ -217,7 +217,9 @@ static void nothing_fits_even_beyond_the_limit(void **state)
     slot->use[0].overhead_bytes = PAGES_LIMIT + 1;
     assert_false(page_try(s->page, slot, 0, 1));
     assert_true(page_try(s->page, slot, 0, 0));
+    page_change_end(slot, 0);
     assert_true(page_attempt(s->page, slot, 0, 0));
+    page_change_end(slot, 0);
     assert_true(page_reserve(s->page, slot, 0, 0));
     assert_int_equal(page_used(s->page, 0), PAGES_LIMIT + 1);
     slot->use[0].overhead_bytes = 0;
@@ -228,12 +230,24 @@ static void changes_under_way_are_counted(void **state)
     struct state *s = *state;
     struct page_slot *slot = &s->page->slots[0];
 
+    slot->use[0].changing = 0;
     page_change_begin(slot, 0);
     page_change_begin(slot, 0);
     assert_int_equal(slot->use[0].changing, 2);
     page_change_end(slot, 0);
     page_change_end(slot, 0);
     assert_int_equal(slot->use[0].changing, 2ull << 32);
+    assert_true(page_try(s->page, slot, 0, PAGES_LIMIT)); /* who may call the driver will */
+    assert_int_equal(slot->use[0].changing, (2ull << 32) + 1);
+    assert_false(page_try(s->page, slot, 0, 1)); /* who may not, does not */
+    assert_false(page_attempt(s->page, slot, 0, 1));
+    assert_false(page_reserve(s->page, slot, 0, 1));
+    assert_int_equal(slot->use[0].changing, (2ull << 32) + 1);
+    page_release(slot, 0, PAGES_LIMIT);
+    page_change_end(slot, 0);
+    assert_true(page_reserve(s->page, slot, 0, 1));
+    assert_int_equal(slot->use[0].changing, 4ull << 32);
+    page_release(slot, 0, 1);
 }
 
 static int set_up(void **state)

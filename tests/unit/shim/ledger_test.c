@@ -2,10 +2,15 @@
 /* The ledger of a sliced process: entries, counts, growth that fails, threads, fork. */
 #include "shim/ledger.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "test.h"
@@ -13,11 +18,27 @@
 /* How many calls of mmap still succeed; below 0: all. */
 static int mmaps_left = -1;
 
+/* A thread that grows a table stops there, with the table's lock. */
+static struct {
+    atomic_bool on, reached;
+    sem_t go_on;
+} stop;
+
+static void stop_here(void)
+{
+    if (atomic_exchange(&stop.on, false)) {
+        stop.reached = true;
+        while (sem_wait(&stop.go_on) != 0)
+            ;
+    }
+}
+
 /* The C library's mmap goes by this name where files may be large. */
 void *__real_mmap64(void *at, size_t size, int access, int flags, int fd, off_t offset);
 void *__wrap_mmap64(void *at, size_t size, int access, int flags, int fd, off_t offset);
 void *__wrap_mmap64(void *at, size_t size, int access, int flags, int fd, off_t offset)
 {
+    stop_here();
     if (mmaps_left == 0)
         return MAP_FAILED;
     if (mmaps_left > 0)
@@ -40,7 +61,8 @@ static void put(enum ledger_kind kind, uint64_t key, uint64_t bytes)
 
 static void clear(void)
 {
-    static const enum ledger_kind kinds[] = {LEDGER_LINEAR, LEDGER_BLOCK, LEDGER_ARRAY};
+    static const enum ledger_kind kinds[] = {LEDGER_LINEAR, LEDGER_BLOCK, LEDGER_ARRAY,
+                                             LEDGER_CONTEXT};
     struct ledger_entry e;
 
     while (ledger_entries() > 0) { /* a walk may miss what removals move */
@@ -93,6 +115,45 @@ static void counts_down_to_nothing(void **state)
     assert_int_equal(ledger_entries(), 0);
 }
 
+/* An entry was replaced by one without the counts that somebody still takes back. */
+static void never_counts_below_nothing(void **state)
+{
+    struct ledger_entry after, old, e = entry(LEDGER_POOL, 9, 7);
+
+    (void)state;
+    assert_true(ledger_count(&e, 1, 3, &after));
+    e.refs = 1;
+    assert_true(ledger_put(&e, &old));
+    assert_true(ledger_count(&e, 0, 2, &after));
+    assert_true(ledger_count(&e, 0, -3, &after));
+    assert_int_equal(after.maps, 0);
+    assert_int_equal(after.refs, 1);
+    assert_true(ledger_count(&e, -2, 0, &after));
+    assert_int_equal(after.refs, 0);
+    assert_int_equal(ledger_entries(), 0);
+}
+
+/* Who has looked at what is gone or other by now must look again. */
+static void charges_only_what_was_seen(void **state)
+{
+    struct ledger_entry seen, after, e = entry(LEDGER_POOL, 9, 7);
+
+    (void)state;
+    assert_false(ledger_charge(&e, 8));
+    assert_true(ledger_count(&e, 1, 1, &seen));
+    assert_true(ledger_charge(&seen, 7));
+    assert_false(ledger_charge(&seen, 7)); /* somebody has looked later than we */
+    assert_true(ledger_find(LEDGER_POOL, 9, &seen));
+    assert_true(ledger_charge(&seen, 8));
+    assert_true(ledger_find(LEDGER_POOL, 9, &seen));
+    assert_true(ledger_count(&e, 0, 1, &after));
+    assert_false(ledger_charge(&seen, 6)); /* one more relies on it */
+    assert_true(ledger_count(&e, 0, -2, &after));
+    assert_true(ledger_charge(&seen, 6)); /* nobody does */
+    assert_true(ledger_take(LEDGER_POOL, 9, &after));
+    assert_int_equal(after.bytes, 6);
+}
+
 /* Enough to grow every table several times, and to close gaps everywhere. */
 static void finds_each_of_many(void **state)
 {
@@ -143,11 +204,11 @@ static void refuses_without_memory(void **state)
 
     (void)state;
     mmaps_left = 0;
-    for (uint64_t i = 1; i < 400000; i++) {
+    for (uint64_t i = 1; i < 20000; i++) {
         e = entry(LEDGER_ARRAY, i * 64, i);
         n += ledger_put(&e, &old);
     }
-    assert_true(n < 399999);
+    assert_true(n < 19999);
     assert_int_equal(ledger_entries(), n);
     mmaps_left = -1;
     put(LEDGER_LINEAR, 77, 1);
@@ -217,13 +278,105 @@ static void child_starts_empty(void **state)
     clear();
 }
 
+/* ---- who waits for a lock sleeps, whatever its priority */
+
+/* Until the condition holds, for a minute. */
+static bool until(bool (*holds)(void))
+{
+    const struct timespec a_moment = {.tv_nsec = 1000000};
+
+    for (unsigned i = 0; i < 60000; i++) {
+        if (holds())
+            return true;
+        (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &a_moment, NULL);
+    }
+    return false;
+}
+
+static atomic_int waiter; /* its tid, right before it asks */
+
+static void *grow_a_table(void *unused)
+{
+    struct ledger_entry e = entry(LEDGER_CONTEXT, 1, 1), old;
+
+    (void)unused;
+    for (e.key = 1; !stop.reached; e.key++)
+        (void)ledger_put(&e, &old);
+    return NULL;
+}
+
+static void *look_into_it(void *unused)
+{
+    struct ledger_entry e;
+
+    (void)unused;
+    errno = 77;
+    waiter = gettid();
+    (void)ledger_find(LEDGER_CONTEXT, 0, &e);
+    return errno == 77 ? NULL : &waiter;
+}
+
+static bool holder_holds(void)
+{
+    return stop.reached;
+}
+
+static bool waiter_sleeps(void)
+{
+    char path[64], state = '?';
+    FILE *file;
+
+    if (waiter == 0)
+        return false;
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d/stat", waiter);
+    file = fopen(path, "r");
+    if (file) {
+        (void)fscanf(file, "%*d (%*[^)]) %c", &state);
+        (void)fclose(file);
+    }
+    return state == 'S';
+}
+
+static void who_waits_for_a_lock_sleeps(void **state)
+{
+    pthread_t holder, threads[4];
+    void *failed;
+    bool slept[4];
+
+    (void)state;
+    assert_int_equal(sem_init(&stop.go_on, 0, 0), 0);
+    stop.on = true;
+    assert_int_equal(pthread_create(&holder, NULL, grow_a_table, NULL), 0);
+    assert_true(until(holder_holds));
+    for (unsigned i = 0; i < 4; i++) {
+        waiter = 0;
+        assert_int_equal(pthread_create(&threads[i], NULL, look_into_it, NULL), 0);
+        slept[i] = until(waiter_sleeps);
+    }
+    assert_int_equal(sem_post(&stop.go_on), 0);
+    (void)pthread_join(holder, NULL);
+    for (unsigned i = 0; i < 4; i++) {
+        (void)pthread_join(threads[i], &failed); /* all are woken */
+        assert_null(failed);
+        assert_true(slept[i]);
+    }
+    clear();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takes_what_was_put),     cmocka_unit_test(gives_what_a_put_replaces),
-        cmocka_unit_test(counts_down_to_nothing), cmocka_unit_test(finds_each_of_many),
-        cmocka_unit_test(drops_a_context_whole),  cmocka_unit_test(refuses_without_memory),
-        cmocka_unit_test(serves_threads),         cmocka_unit_test(child_starts_empty),
+        cmocka_unit_test(takes_what_was_put),
+        cmocka_unit_test(gives_what_a_put_replaces),
+        cmocka_unit_test(counts_down_to_nothing),
+        cmocka_unit_test(never_counts_below_nothing),
+        cmocka_unit_test(charges_only_what_was_seen),
+        cmocka_unit_test(refuses_without_memory), /* while the tables are small */
+        cmocka_unit_test(finds_each_of_many),
+        cmocka_unit_test(drops_a_context_whole),
+        cmocka_unit_test(serves_threads),
+        cmocka_unit_test(child_starts_empty),
+        cmocka_unit_test(who_waits_for_a_lock_sleeps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
