@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -25,26 +26,46 @@ static void file_lock(int fd, short type)
         ;
 }
 
+static bool is_file(const struct state_map *m, int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && st.st_dev == m->device && st.st_ino == m->file;
+}
+
+/* The file again: in a fork, whose lock must not be the parent's, or when the program closed it. */
+static void reopen(struct state_map *m, bool is_open)
+{
+    OWN_FD int fd = open(m->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0 || !is_file(m, fd))
+        return;
+    if (is_open)
+        (void)close(m->fd);
+    m->fd = TAKE_FD(fd);
+}
+
 void state_lock(struct state_map *m)
 {
-    if (m->fd >= 0 && m->pid != getpid()) { /* a fork: its lock must not be the parent's */
-        int fd = open(m->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    bool is_fork = m->pid != getpid(), is_open;
 
+    if (is_fork) {
         (void)pthread_mutex_init(&m->threads, NULL);
-        if (fd >= 0) {
-            (void)close(m->fd);
-            m->fd = fd;
-            m->pid = getpid();
-        }
+        m->pid = getpid();
     }
     (void)pthread_mutex_lock(&m->threads);
-    if (m->fd >= 0)
+    if (m->fd < 0)
+        return;
+    is_open = is_file(m, m->fd);
+    if (!is_open || is_fork)
+        reopen(m, is_open);
+    if (is_file(m, m->fd))
         file_lock(m->fd, F_WRLCK);
 }
 
 void state_unlock(struct state_map *m)
 {
-    if (m->fd >= 0)
+    if (m->fd >= 0 && is_file(m, m->fd))
         file_lock(m->fd, F_UNLCK);
     (void)pthread_mutex_unlock(&m->threads);
 }
@@ -122,6 +143,8 @@ static int open_own(struct state_map *m, const struct node *n, struct err *e)
 
 int state_open(struct state_map *m, const char *path, const struct node *n, struct err *e)
 {
+    OWN_MEM char *full = NULL;
+    struct stat st;
     int rc;
 
     *m = (struct state_map){.fd = -1, .pid = getpid()};
@@ -133,6 +156,13 @@ int state_open(struct state_map *m, const char *path, const struct node *n, stru
     m->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (m->fd < 0)
         return err_errno(e, errno, "emulator state '%s'", path);
+    if (fstat(m->fd, &st) == 0) {
+        m->device = st.st_dev;
+        m->file = st.st_ino;
+    }
+    full = realpath(path, NULL); /* the program may go elsewhere */
+    if (full)
+        (void)TEXT_COPY(m->path, full);
     state_lock(m);
     rc = check(m, n, e);
     state_unlock(m);
@@ -145,7 +175,7 @@ void state_close(struct state_map *m)
 {
     if (m->at)
         (void)munmap(m->at, sizeof *m->at);
-    if (m->fd >= 0)
+    if (m->fd >= 0 && is_file(m, m->fd))
         (void)close(m->fd);
     m->at = NULL;
     m->fd = -1;

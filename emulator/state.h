@@ -22,10 +22,11 @@
 struct err;
 
 enum {
-    STATE_VERSION = 3,
+    STATE_VERSION = 4,
     STATE_INSTANCES = 15,  /* GPU instance ids 0..14, as in the kernel module's table */
     STATE_COMPUTES = 8,    /* compute instance ids of a GPU instance */
     STATE_PROCESSES = 512, /* of one GPU */
+    STATE_WORK = 68,       /* words of a process for time-slicing */
     STATE_EVENTS = 256,    /* older ones are overwritten */
     STATE_DELAYS = 8,
     STATE_RECOVERY_UNTOLD = 255,
@@ -66,7 +67,7 @@ struct state_process {
     uint32_t hidden;       /* no context: NVML does not list it */
     uint32_t
         work_reserved; /* this one and work[]: time-slicing (cuda/), which says their meaning */
-    uint64_t work[12];
+    uint64_t work[STATE_WORK];
 };
 
 /* Time slices of a GPU: who runs, and until when. The meaning is time-slicing's (cuda/). */
@@ -126,18 +127,19 @@ struct state {
 };
 
 static_assert(sizeof(struct state_ci) == 8 && sizeof(struct state_gi) == 72, "shared layout");
-static_assert(sizeof(struct state_process) == 232, "shared layout");
-static_assert(sizeof(struct state_gpu) == 120056, "shared layout");
+static_assert(sizeof(struct state_process) == 680, "shared layout");
+static_assert(sizeof(struct state_gpu) == 349432, "shared layout");
 static_assert(offsetof(struct state, delays) == 120, "shared layout");
 static_assert(offsetof(struct state, gpus) == 120 + 8 * 64 + 256 * 32, "shared layout");
-static_assert(sizeof(struct state) == 1929720, "shared layout");
+static_assert(sizeof(struct state) == 5599736, "shared layout");
 
 /* A mapped state. Owns mapping and descriptor. */
 struct state_map {
     struct state *at;
-    int fd;    /* -1: the process's own memory */
-    pid_t pid; /* that opened fd: a lock would be shared over fork */
-    char path[4096];
+    int fd;                /* -1: the process's own memory */
+    pid_t pid;             /* that opened fd: a lock would be shared over fork */
+    uint64_t device, file; /* what fd was opened as: programs close what is not theirs */
+    char path[4096];       /* absolute */
     pthread_mutex_t threads;
 };
 

@@ -5,15 +5,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cuda/cuda.h"
 
 /* Offsets are never used twice: 2^62 bytes last long enough. */
 static struct {
-    int fd; /* 0: not made yet */
+    struct chunk file;
     uint64_t next;
-} own;
+} own = {.file = {.fd = -1}};
 
 static const uint64_t FILE_BYTES = 1ull << 62;
 
@@ -33,34 +34,54 @@ static int new_file(uint64_t size)
     return -1;
 }
 
+void chunk_of(struct chunk *out, int fd, uint64_t offset, uint64_t size)
+{
+    struct stat st = {0};
+
+    (void)fstat(fd, &st);
+    *out = (struct chunk){.fd = fd,
+                          .owns_fd = true,
+                          .offset = offset,
+                          .size = size,
+                          .device = st.st_dev,
+                          .file = st.st_ino};
+}
+
+bool chunk_is_open(const struct chunk *c)
+{
+    struct stat st;
+
+    return fstat(c->fd, &st) == 0 && st.st_dev == c->device && st.st_ino == c->file;
+}
+
 int chunk_new(struct chunk *out, uint64_t size, bool alone)
 {
-    int fd = own.fd;
+    int fd;
 
-    if (alone || fd <= 0)
+    if (alone || !chunk_is_open(&own.file)) {
         fd = new_file(alone ? size + CUDA_BLOCK_BYTES : FILE_BYTES);
-    if (fd < 0)
-        return CUDA_ERROR_OPERATING_SYSTEM;
-    *out = (struct chunk){.fd = fd, .owns_fd = alone, .size = size};
+        if (fd < 0)
+            return CUDA_ERROR_OPERATING_SYSTEM;
+        chunk_of(alone ? out : &own.file, fd, 0, size);
+    }
     if (alone)
         return CUDA_SUCCESS;
-    own.fd = fd;
+    *out = own.file;
+    out->owns_fd = false;
+    out->size = size;
     out->offset = own.next;
     own.next += size;
     return CUDA_SUCCESS;
 }
 
-void chunk_of(struct chunk *out, int fd, uint64_t offset, uint64_t size)
-{
-    *out = (struct chunk){.fd = fd, .owns_fd = true, .offset = offset, .size = size};
-}
-
 void chunk_free(struct chunk *c, bool discard)
 {
-    if (c->fd >= 0 && discard)
+    bool is_open = chunk_is_open(c);
+
+    if (is_open && discard)
         (void)fallocate(c->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)c->offset,
                         (off_t)c->size);
-    if (c->fd >= 0 && c->owns_fd)
+    if (is_open && c->owns_fd)
         (void)close(c->fd);
     c->fd = -1;
 }
@@ -88,8 +109,12 @@ void chunk_unreserve(uint64_t at, uint64_t size)
 
 int chunk_map(const struct chunk *c, uint64_t at, uint64_t from, uint64_t size, bool access)
 {
-    void *got = mmap(pointer(at), size, access ? PROT_READ | PROT_WRITE : PROT_NONE,
-                     MAP_SHARED | MAP_FIXED | MAP_NORESERVE, c->fd, (off_t)(c->offset + from));
+    void *got;
+
+    if (!chunk_is_open(c))
+        return CUDA_ERROR_OPERATING_SYSTEM;
+    got = mmap(pointer(at), size, access ? PROT_READ | PROT_WRITE : PROT_NONE,
+               MAP_SHARED | MAP_FIXED | MAP_NORESERVE, c->fd, (off_t)(c->offset + from));
 
     return got == MAP_FAILED ? CUDA_ERROR_MAP_FAILED : CUDA_SUCCESS;
 }

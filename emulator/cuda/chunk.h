@@ -14,12 +14,15 @@ struct chunk {
     int fd; /* -1: no chunk */
     bool owns_fd;
     uint64_t offset, size;
+    uint64_t device, file; /* what fd was opened as: programs close what is not theirs */
 };
 
 /* A part of the process's memory file; alone: with a file of its own, that can be given away. */
 int chunk_new(struct chunk *out, uint64_t size, bool alone);
 /* The same piece of another process's file. Takes fd. */
 void chunk_of(struct chunk *out, int fd, uint64_t offset, uint64_t size);
+/* Is its descriptor still that file? Else it is the program's now, and not to be used. */
+bool chunk_is_open(const struct chunk *c);
 /* Pages go: of what nobody else has. */
 void chunk_free(struct chunk *c, bool discard);
 

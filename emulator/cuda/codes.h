@@ -16,7 +16,8 @@
     X(CUDA_ERROR_PROFILER_ALREADY_STARTED, 7, "profiler already started")                          \
     X(CUDA_ERROR_PROFILER_ALREADY_STOPPED, 8, "profiler already stopped")                          \
     X(CUDA_ERROR_STUB_LIBRARY, 34, "CUDA driver is a stub library")                                \
-    X(CUDA_ERROR_CALL_REQUIRES_NEWER_DRIVER, 36, "API call requires a newer CUDA driver")          \
+    X(CUDA_ERROR_CALL_REQUIRES_NEWER_DRIVER, 36,                                                   \
+      "API call is not supported in the installed CUDA driver")                                    \
     X(CUDA_ERROR_DEVICE_UNAVAILABLE, 46, "CUDA-capable device(s) is/are busy or unavailable")      \
     X(CUDA_ERROR_MULTICAST_RESOURCE_FULL, 47, "multicast resource full")                           \
     X(CUDA_ERROR_NO_DEVICE, 100, "no CUDA-capable device is detected")                             \
@@ -53,7 +54,8 @@
       "the provided execution affinity is not supported")                                          \
     X(CUDA_ERROR_UNSUPPORTED_DEVSIDE_SYNC, 225,                                                    \
       "the provided PTX contains unsupported call to cudaDeviceSynchronize")                       \
-    X(CUDA_ERROR_CONTAINED, 226, "invalid access detected by the memory protection")               \
+    X(CUDA_ERROR_CONTAINED, 226,                                                                   \
+      "Invalid access of peer GPU memory over nvlink or a hardware error")                         \
     X(CUDA_ERROR_INVALID_SOURCE, 300, "device kernel image is invalid")                            \
     X(CUDA_ERROR_FILE_NOT_FOUND, 301, "file not found")                                            \
     X(CUDA_ERROR_SHARED_OBJECT_SYMBOL_NOT_FOUND, 302, "shared object symbol not found")            \
@@ -102,10 +104,13 @@
     X(CUDA_ERROR_MPS_MAX_CLIENTS_REACHED, 808,                                                     \
       "the hardware resources required to create MPS client have been exhausted")                  \
     X(CUDA_ERROR_MPS_MAX_CONNECTIONS_REACHED, 809,                                                 \
-      "the hardware resources required to device connections have been exhausted")                 \
+      "the hardware resources required to support device connections have been exhausted")         \
     X(CUDA_ERROR_MPS_CLIENT_TERMINATED, 810, "the MPS client has been terminated by the server")   \
-    X(CUDA_ERROR_CDP_NOT_SUPPORTED, 811, "the called kernel is using CDP which is not supported")  \
-    X(CUDA_ERROR_CDP_VERSION_MISMATCH, 812, "CDP version mismatch")                                \
+    X(CUDA_ERROR_CDP_NOT_SUPPORTED, 811,                                                           \
+      "is using CUDA Dynamic Parallelism, but the current configuration, like MPS, does not "      \
+      "support it")                                                                                \
+    X(CUDA_ERROR_CDP_VERSION_MISMATCH, 812,                                                        \
+      "unsupported interaction between different versions of CUDA Dynamic Parallelism")            \
     X(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, 900,                                                  \
       "operation not permitted when stream is capturing")                                          \
     X(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED, 901,                                                  \
@@ -131,9 +136,12 @@
       "an async error has occurred in external entity outside of CUDA")                            \
     X(CUDA_ERROR_INVALID_CLUSTER_SIZE, 912,                                                        \
       "a kernel launch error has occurred due to cluster misconfiguration")                        \
-    X(CUDA_ERROR_FUNCTION_NOT_LOADED, 913, "the function to be called is not loaded")              \
-    X(CUDA_ERROR_INVALID_RESOURCE_TYPE, 914, "invalid resource type")                              \
-    X(CUDA_ERROR_INVALID_RESOURCE_CONFIGURATION, 915, "invalid resource configuration")            \
+    X(CUDA_ERROR_FUNCTION_NOT_LOADED, 913,                                                         \
+      "the function handle is not loaded when calling an API that requires a loaded function")     \
+    X(CUDA_ERROR_INVALID_RESOURCE_TYPE, 914,                                                       \
+      "one or more resources passed in are not valid resource types for the operation")            \
+    X(CUDA_ERROR_INVALID_RESOURCE_CONFIGURATION, 915,                                              \
+      "one or more resources are insufficient or non-applicable for the operation")                \
     X(CUDA_ERROR_UNKNOWN, 999, "unknown error")
 
 enum cuda_code {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cuda/cuda.h"
+#include "cuda/op.h"
 
 /* A context costs its process 518 MiB, and the device 5.5625 MiB more. */
 static const uint64_t CONTEXT_BYTES = 518ull << 20, CONTEXT_DEVICE_BYTES = 5696ull << 10;
@@ -94,11 +95,13 @@ static int bring_to_life(struct context *c, struct device *d, unsigned flags)
 static void end_life(struct context *c)
 {
     c->alive = false; /* for other threads, while this one waits for its work */
+    c->ending = true;
     work_context_free(c);
     memory_free_context(c);
     machine_give(c->device, MACHINE_PROCESS, c->bytes);
     machine_give(c->device, MACHINE_DEVICE, c->device_bytes);
     machine_contexts(c->device, has_contexts(c->device));
+    c->ending = false;
 }
 
 static int new_context(struct context **out, unsigned flags, int ordinal)
@@ -302,6 +305,8 @@ static int retain(struct context **out, struct device *d)
         d->primary = handle_new(HANDLE_CONTEXT, sizeof *d->primary);
     if (!d->primary)
         return CUDA_ERROR_OUT_OF_MEMORY;
+    while (d->primary->ending && !cuda.ended) /* another thread releases it */
+        op_pause();
     if (!d->primary->alive)
         rc = bring_to_life(d->primary, d, d->primary_flags);
     if (rc != CUDA_SUCCESS)

@@ -16,18 +16,20 @@ struct copy2 {
 };
 _Static_assert(sizeof(struct copy2) == 128, "the driver's layout");
 
-struct side2_v1 { /* of CUDA_MEMCPY2D_v1 */
-    unsigned x_bytes, y, type;
-    const void *host;
-    uint32_t device;
-    void *array;
-    unsigned pitch;
-};
+/* CUDA_MEMCPY2D_v1: the target's words follow the source's at once, without padding. */
+#define SIDE2_V1(side)                                                                             \
+    unsigned side##_x_bytes, side##_y, side##_type;                                                \
+    const void *side##_host;                                                                       \
+    uint32_t side##_device;                                                                        \
+    void *side##_array;                                                                            \
+    unsigned side##_pitch;
 struct copy2_v1 {
-    struct side2_v1 from, to;
+    SIDE2_V1(from)
+    SIDE2_V1(to)
     unsigned width_bytes, height;
 };
-_Static_assert(sizeof(struct copy2_v1) == 104, "the driver's layout");
+_Static_assert(sizeof(struct copy2_v1) == 96 && offsetof(struct copy2_v1, to_x_bytes) == 44,
+               "the driver's layout");
 
 struct side3_v1 { /* of CUDA_MEMCPY3D_v1 */
     unsigned x_bytes, y, z, lod, type;
@@ -44,17 +46,6 @@ struct copy3_v1 {
 _Static_assert(sizeof(struct copy3_v1) == 144, "the driver's layout");
 
 static struct copy_side side_of_2(const struct side2 *s)
-{
-    return (struct copy_side){.x_bytes = s->x_bytes,
-                              .y = s->y,
-                              .type = s->type,
-                              .host = s->host,
-                              .device = s->device,
-                              .array = s->array,
-                              .pitch = s->pitch};
-}
-
-static struct copy_side side_of_2_v1(const struct side2_v1 *s)
 {
     return (struct copy_side){.x_bytes = s->x_bytes,
                               .y = s->y,
@@ -105,14 +96,21 @@ static int run2(const struct copy2 *p, void *stream, unsigned how)
     return run(&copy, stream, how);
 }
 
+#define SIDE_OF_2_V1(p, side)                                                                      \
+    {                                                                                              \
+        .x_bytes = (p)->side##_x_bytes, .y = (p)->side##_y, .type = (p)->side##_type,              \
+        .host = (p)->side##_host, .device = (p)->side##_device, .array = (p)->side##_array,        \
+        .pitch = (p)->side##_pitch                                                                 \
+    }
+
 static int run2_v1(const struct copy2_v1 *p, void *stream, unsigned how)
 {
     struct copy copy;
 
     if (!p)
         return CUDA_ERROR_INVALID_VALUE;
-    copy = (struct copy){.from = side_of_2_v1(&p->from),
-                         .to = side_of_2_v1(&p->to),
+    copy = (struct copy){.from = SIDE_OF_2_V1(p, from),
+                         .to = SIDE_OF_2_V1(p, to),
                          .width_bytes = p->width_bytes,
                          .height = p->height,
                          .depth = 1};

@@ -5,6 +5,7 @@
  * a stream argument.
  */
 #include "cuda/cuda.h"
+#include "cuda/stream.h"
 
 static struct copy_side at_host(const void *host)
 {
@@ -159,11 +160,15 @@ CUDA_API(cuMemcpyPeerAsync_ptsz, PEER, void *stream)
     return copy_peer(to, to_context, from, from_context, bytes, stream, WORK_PER_THREAD);
 }
 
-/* Many rows at once, in no order; attributes are hints. *fail: which one was refused. */
+/*
+ * Many rows at once, in no order; attributes are hints. *fail: which one was refused. The legacy
+ * stream does not take them, by whatever name.
+ */
 static int copy_batch(const uint64_t *to, const uint64_t *from, const size_t *bytes, size_t n,
                       size_t *fail, void *stream, unsigned how)
 {
-    int rc = n && to && from && bytes && stream ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+    bool is_legacy = (uintptr_t)stream == STREAM_LEGACY || (!stream && !(how & WORK_PER_THREAD));
+    int rc = n && to && from && bytes && !is_legacy ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 
     if (fail)
         *fail = SIZE_MAX;

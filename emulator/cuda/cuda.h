@@ -80,6 +80,7 @@ struct context {
     int cache_config, shared_config;
     bool is_primary;
     bool alive;     /* a primary context that nobody retains is not */
+    bool ending;    /* its work is waited for, before it goes */
     uint32_t peers; /* bit n: access to device n is on */
     struct block *blocks;
     void *work; /* work.h's side: what it keeps for the context */
@@ -95,9 +96,18 @@ struct cuda {
     struct state_map map;
     struct device devices[CUDA_DEVICES];
     int n_devices;
-    uint64_t next_id; /* of contexts, streams, buffers */
+    uint64_t next_id;                   /* of contexts, streams, buffers */
+    struct ended_object *ended_objects; /* whose functions whoever leaves next calls */
 };
 extern struct cuda cuda;
+
+/* The end of a user object, which nothing refers to any more: user_object.c. */
+struct ended_object {
+    struct ended_object *next;
+    void (*function)(void *);
+    void *data;
+};
+void user_objects_end(struct ended_object *list); /* calls them, without the lock */
 
 /*
  * init.c: the gate of every call. CUDA_SUCCESS: the lock is held, cuda_leave() gives it back and
@@ -108,7 +118,12 @@ int cuda_enter_device(int ordinal, struct device **out); /* else INVALID_DEVICE 
 int cuda_enter_context(struct context **out);            /* the current one, else INVALID_CONTEXT */
 static inline int cuda_leave(int rc) /* here, so that compilers see what it returns */
 {
+    struct ended_object *list = cuda.ended_objects;
+
+    cuda.ended_objects = NULL;
     (void)pthread_mutex_unlock(&cuda.lock);
+    if (list)
+        user_objects_end(list);
     return rc;
 }
 

@@ -2,6 +2,7 @@
 /* cuMemset*: 8, 16 or 32 bits over a row or a rectangle. */
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "cuda/cuda.h"
 #include "cuda/managed.h"
@@ -23,13 +24,14 @@ int fill_check(const struct fill *f)
     return copy_reaches(f->to, bytes) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
-enum { PAGE_BYTES = 4096, MANY_BYTES = 1 << 20 };
+enum { MANY_BYTES = 1 << 20 };
 
 /* Zeros over many pages: they go instead, and need no memory of this machine. */
 static bool clear_pages(char *to, size_t bytes)
 {
-    size_t head = (PAGE_BYTES - (uintptr_t)to % PAGE_BYTES) % PAGE_BYTES;
-    size_t pages = bytes < MANY_BYTES ? 0 : (bytes - head) / PAGE_BYTES * PAGE_BYTES;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE); /* the kernel rounds up to whole ones */
+    size_t head = (page - (uintptr_t)to % page) % page;
+    size_t pages = bytes < MANY_BYTES ? 0 : (bytes - head) / page * page;
 
     if (pages == 0 || madvise(to + head, pages, MADV_REMOVE) != 0)
         return false;

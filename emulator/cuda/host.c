@@ -127,7 +127,7 @@ CUDA_API(cuMemHostRegister_v2, void *at, size_t bytes, unsigned flags)
     return register_host(at, bytes, flags);
 }
 
-CUDA_API(cuMemHostRegister, void *at, unsigned bytes, unsigned flags)
+CUDA_API(cuMemHostRegister, void *at, size_t bytes, unsigned flags)
 {
     return register_host(at, bytes, flags);
 }

@@ -118,16 +118,24 @@ int cuda_enter_context(struct context **out)
     return *out ? CUDA_SUCCESS : cuda_leave(rc);
 }
 
+enum { END_TRIES = 1000 }; /* a millisecond each */
+
+static bool lock_soon(void)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+
+    for (unsigned i = 0; i < END_TRIES; i++) {
+        if (pthread_mutex_trylock(&cuda.lock) == 0)
+            return true;
+        (void)nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
 /* What other threads do now fails; one that holds the lock for long is not waited for. */
 __attribute__((destructor)) static void end(void)
 {
-    struct timespec until;
-
-    if (!cuda.ready || cuda.forked)
-        return;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec++;
-    if (pthread_mutex_timedlock(&cuda.lock, &until) != 0)
+    if (!cuda.ready || cuda.forked || !lock_soon())
         return;
     cuda.ended = true;
     machine_leave();

@@ -49,7 +49,7 @@ static uint64_t unit_ns(const char *text)
 uint64_t launch_ns(const struct function *f, void **params, void **extra)
 {
     const char *at = strstr(f->kernel.name, "spin_"), *digits;
-    const void *first = first_param(params, extra);
+    const void *first = NULL;
     uint64_t n = 0, unit;
 
     if (!at)
@@ -59,6 +59,7 @@ uint64_t launch_ns(const struct function *f, void **params, void **extra)
         n = n * 10 + (uint64_t)(*at - '0');
     unit = unit_ns(at);
     if (unit && at == digits) {
+        first = first_param(params, extra);
         if (!first)
             return LAUNCH_DEFAULT_NS;
         memcpy(&n, first, f->kernel.n_params && f->kernel.param_bytes[0] == 4 ? 4 : 8);
@@ -118,7 +119,7 @@ int launch_check(struct launch *l, void **params, void **extra)
     (void)function_attribute(f, 8, &shared); /* most dynamic shared memory */
     if (l->shared_bytes > (unsigned)shared)
         return CUDA_ERROR_INVALID_VALUE;
-    if (f->kernel.n_params && !params && !extra)
+    if ((params && extra) || (f->kernel.n_params && !params && !extra))
         return CUDA_ERROR_INVALID_VALUE;
     if (extra && !params && !has_size(extra, f))
         return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;

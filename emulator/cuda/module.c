@@ -27,8 +27,10 @@ void module_free(struct module *m)
     for (unsigned i = 0; m->globals && i < m->image.n_globals; i++) {
         struct range *r = m->globals[i] ? range_at(m->globals[i]) : NULL;
 
-        if (r)
+        if (r) {
+            r->kind = RANGE_DEVICE;
             (void)memory_free(r);
+        }
     }
     free_functions(m->functions);
     free(m->globals);
@@ -123,16 +125,18 @@ int module_function(struct module *m, const char *name, struct function **out)
 int module_global(struct module *m, const char *name, uint64_t *out_at, size_t *out_bytes)
 {
     unsigned i = 0;
-    int rc = CUDA_SUCCESS;
+    int rc;
 
     while (i < m->image.n_globals && strcmp(m->image.globals[i].name, name) != 0)
         i++;
     if (i == m->image.n_globals)
         return CUDA_ERROR_NOT_FOUND;
-    if (!m->globals[i])
+    if (!m->globals[i]) {
         rc = memory_alloc(m->context, m->image.globals[i].bytes, &m->globals[i]);
-    if (rc != CUDA_SUCCESS)
-        return rc;
+        if (rc != CUDA_SUCCESS)
+            return rc;
+        range_at(m->globals[i])->kind = RANGE_MODULE; /* not the program's to free */
+    }
     if (out_at)
         *out_at = m->globals[i];
     if (out_bytes)

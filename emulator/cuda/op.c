@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "cuda/cuda.h"
+#include "cuda/params.h"
 #include "cuda/stream.h"
 #include "cuda/turn.h"
 
@@ -174,41 +175,13 @@ static bool place_all(void)
     return any;
 }
 
-/* What is waited for; the flags are CUstreamWaitValue_flags. */
-static bool value_matches(const struct value *v)
-{
-    bool wide = v->op == VALUE_WAIT_64;
-    uint64_t now = 0;
-
-    if (!range_find(v->at))
-        return true; /* freed meanwhile */
-    memcpy(&now, (const void *)(uintptr_t)v->at, wide ? 8 : 4);
-    switch (v->flags & 3) {
-    case 0:
-        return wide ? (int64_t)(now - v->value) >= 0
-                    : (int32_t)((uint32_t)now - (uint32_t)v->value) >= 0;
-    case 1:
-        return wide ? now == v->value : (uint32_t)now == (uint32_t)v->value;
-    case 2:
-        return (now & v->value & (wide ? UINT64_MAX : UINT32_MAX)) != 0;
-    default:
-        return (~(now | v->value) & (wide ? UINT64_MAX : UINT32_MAX)) != 0;
-    }
-}
-
-static void write_value(const struct value *v)
-{
-    if (range_find(v->at) && (v->op == VALUE_WRITE_32 || v->op == VALUE_WRITE_64))
-        memcpy((void *)(uintptr_t)v->at, &v->value, v->op == VALUE_WRITE_64 ? 8 : 4);
-}
-
 /* What an op that is over does. */
 static void run_over(const struct stream *s, const struct op *op)
 {
     struct record *r = op->task.u.record;
 
     if (op->task.kind == TASK_VALUE)
-        write_value(&op->task.u.value);
+        value_write(&op->task.u.value);
     if (op->task.kind != TASK_RECORD)
         return;
     if (!r->at && (!reached(s->context->device, op->place, &r->at) || r->at < op->placed_at))
@@ -239,7 +212,7 @@ static bool is_over(const struct stream *s, const struct op *op)
         return reached(s->context->device, op->place, NULL);
     if (op->task.kind != TASK_VALUE || !known_before(s, op, &place))
         return false;
-    return reached(s->context->device, place, NULL) && value_matches(&op->task.u.value);
+    return reached(s->context->device, place, NULL) && value_is_there(&op->task.u.value);
 }
 
 /* The first submitted of all heads that are over; NULL: none. */
@@ -273,6 +246,11 @@ static void wait_changed(uint64_t ns)
     struct timespec t = {(time_t)(until / 1000000000), (long)(until % 1000000000)};
 
     (void)pthread_cond_clockwait(&work.changed, &cuda.lock, CLOCK_MONOTONIC, &t);
+}
+
+void op_pause(void)
+{
+    wait_changed(LATE_NS);
 }
 
 /* A host function whose turn it is. */

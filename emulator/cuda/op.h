@@ -96,6 +96,9 @@ struct op {
 /* Takes the task to the stream's end, capture or not is the caller's affair. Takes its record. */
 int op_submit(struct stream *s, const struct task *task);
 
+/* Waits a little, without the lock meanwhile. */
+void op_pause(void);
+
 /* Does all that is due. */
 void op_pump(void);
 

@@ -28,5 +28,8 @@ int params_child(struct node_params *out, const struct graph *from);
 
 /* value.c: INVALID_VALUE unless all are known and lie where they should. */
 int values_check(const struct value *v, unsigned n, unsigned flags);
+/* Is what is waited for in memory? */
+bool value_is_there(const struct value *v);
+void value_write(const struct value *v);
 
 #endif

@@ -13,25 +13,22 @@ int pool_new(struct pool **out, struct device *d)
 {
     struct pool *p = handle_new(HANDLE_POOL, sizeof *p);
     uint64_t most = d ? d->mem_bytes : 64ull << 30;
-    struct chunk file;
 
     if (!p)
         return CUDA_ERROR_OUT_OF_MEMORY;
     p->device = d;
-    p->fd = -1;
     for (int i = 0; i < 3; i++)
         p->reuse[i] = 1;
     /* Twice the memory: room for allocations that cannot lie side by side. */
     p->pieces = most * 2 / CUDA_POOL_BYTES + 1;
     p->pieces = p->pieces < POOL_PIECES ? p->pieces : POOL_PIECES;
     p->at = chunk_reserve(p->pieces * CUDA_POOL_BYTES);
-    if (!p->at || chunk_new(&file, p->pieces * CUDA_POOL_BYTES, true) != CUDA_SUCCESS) {
+    if (!p->at || chunk_new(&p->file, p->pieces * CUDA_POOL_BYTES, true) != CUDA_SUCCESS) {
         if (p->at)
             chunk_unreserve(p->at, p->pieces * CUDA_POOL_BYTES);
         handle_free(p);
         return CUDA_ERROR_OUT_OF_MEMORY;
     }
-    p->fd = file.fd;
     *out = p;
     return CUDA_SUCCESS;
 }
@@ -54,14 +51,19 @@ struct pool *pool_of(struct device *d)
     return d->current_pool;
 }
 
-static struct chunk piece_of(const struct pool *p, uint64_t i)
+struct chunk pool_piece(const struct pool *p, uint64_t i)
 {
-    return (struct chunk){.fd = p->fd, .offset = i * CUDA_POOL_BYTES, .size = CUDA_POOL_BYTES};
+    struct chunk piece = p->file;
+
+    piece.owns_fd = false;
+    piece.offset = i * CUDA_POOL_BYTES;
+    piece.size = CUDA_POOL_BYTES;
+    return piece;
 }
 
 static int map_piece(struct pool *p, uint64_t i)
 {
-    struct chunk piece = piece_of(p, i);
+    struct chunk piece = pool_piece(p, i);
     int rc = chunk_map(&piece, p->at + i * CUDA_POOL_BYTES, 0, CUDA_POOL_BYTES, true);
 
     if (rc != CUDA_SUCCESS)
@@ -172,7 +174,7 @@ void pool_trim(struct pool *p, uint64_t keep_bytes)
          i > 0 && p->reserved >= CUDA_POOL_BYTES && p->reserved - CUDA_POOL_BYTES >= keep_bytes;
          i--) {
         uint64_t start = p->at + (i - 1) * CUDA_POOL_BYTES;
-        struct chunk piece = piece_of(p, i - 1);
+        struct chunk piece = pool_piece(p, i - 1);
 
         if (!p->has[i - 1] || in_use(start))
             continue;
@@ -214,7 +216,7 @@ static void pool_end(struct pool *p)
     if (!p->imported)
         pool_trim(p, 0);
     chunk_unreserve(p->at, p->pieces * CUDA_POOL_BYTES);
-    (void)close(p->fd);
+    chunk_free(&p->file, false);
     handle_free(p);
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cuda/chunk.h"
 #include "cuda/cuda.h"
 
 enum { POOL_PIECES = 8192 };
@@ -19,7 +20,7 @@ struct pool {
     unsigned handle_types;
     unsigned access[CUDA_DEVICES];  /* by device: CUmemAccess_flags; its own always has all */
     uint64_t at, pieces, max_bytes; /* address space */
-    int fd;                         /* the memory file; piece n is at n x 32 MiB */
+    struct chunk file;              /* piece n is at n x 32 MiB */
     uint64_t reserved, reserved_high, used, used_high, threshold;
     int reuse[3];
     uint8_t has[POOL_PIECES]; /* by piece: has memory */
@@ -27,6 +28,7 @@ struct pool {
 
 int pool_new(struct pool **out, struct device *d);
 void pool_destroy(struct pool *p); /* it goes with its last allocation */
+struct chunk pool_piece(const struct pool *p, uint64_t i);
 void pool_trim(struct pool *p, uint64_t keep_bytes);
 
 #endif

@@ -292,10 +292,11 @@ CUDA_API(cuMemPoolExportToShareableHandle, void *out, void *handle, unsigned typ
         return cuda_leave(CUDA_ERROR_INVALID_VALUE);
     label.pieces = p->pieces;
     memcpy(label.uuid, p->device->uuid, sizeof label.uuid);
-    if (pwrite(p->fd, &label, sizeof label, (off_t)(p->pieces * CUDA_POOL_BYTES)) !=
-        (ssize_t)sizeof label)
+    if (!chunk_is_open(&p->file) ||
+        pwrite(p->file.fd, &label, sizeof label, (off_t)(p->pieces * CUDA_POOL_BYTES)) !=
+            (ssize_t)sizeof label)
         return cuda_leave(CUDA_ERROR_OPERATING_SYSTEM);
-    fd = fcntl(p->fd, F_DUPFD_CLOEXEC, 0);
+    fd = fcntl(p->file.fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
         return cuda_leave(CUDA_ERROR_OPERATING_SYSTEM);
     memcpy(out, &fd, sizeof fd);
@@ -320,8 +321,8 @@ static int import(struct pool **out, int fd)
     rc = pool_new(out, d);
     if (rc != CUDA_SUCCESS)
         return rc;
-    (void)close((*out)->fd);
-    (*out)->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    chunk_free(&(*out)->file, false);
+    chunk_of(&(*out)->file, fcntl(fd, F_DUPFD_CLOEXEC, 0), 0, 0);
     (*out)->imported = true;
     return CUDA_SUCCESS;
 }
@@ -371,7 +372,7 @@ static int import_pointer(uint64_t *out, struct pool *p, const struct pointer_la
         return CUDA_ERROR_ALREADY_MAPPED;
     for (uint64_t i = label->offset / CUDA_POOL_BYTES;
          i <= (label->offset + label->size - 1) / CUDA_POOL_BYTES; i++) {
-        struct chunk piece = {.fd = p->fd, .offset = i * CUDA_POOL_BYTES, .size = CUDA_POOL_BYTES};
+        struct chunk piece = pool_piece(p, i);
 
         if (chunk_map(&piece, p->at + piece.offset, 0, piece.size, true) != CUDA_SUCCESS)
             return CUDA_ERROR_MAP_FAILED;

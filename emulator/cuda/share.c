@@ -58,6 +58,8 @@ CUDA_API(cuIpcGetMemHandle, struct handle *out, uint64_t address)
     if (!out || !r || r->kind != RANGE_DEVICE)
         return cuda_leave(CUDA_ERROR_INVALID_VALUE);
     chunk = memory_chunk(r, &offset, &base);
+    if (!chunk_is_open(chunk)) /* the program has closed it */
+        return cuda_leave(CUDA_ERROR_OPERATING_SYSTEM);
     *out = (struct handle){.pid = (uint32_t)getpid(),
                            .fd = chunk->fd,
                            .file_offset = chunk->offset,

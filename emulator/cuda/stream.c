@@ -2,6 +2,8 @@
 /* Which streams there are, and the door of work.h through which memory's operations come in. */
 #include "cuda/stream.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -55,6 +57,15 @@ int stream_new(struct context *c, unsigned flags, int priority, struct stream **
     return CUDA_SUCCESS;
 }
 
+/* Streams of threads that have ended go, once they are empty. */
+static void forget_threads(void)
+{
+    for (struct stream *s = streams; s; s = s->next) {
+        if (s->thread && tgkill(getpid(), s->thread, 0) < 0 && errno == ESRCH)
+            s->gone = true;
+    }
+}
+
 /* The context's legacy stream (thread 0) or the one of a thread, made at first use. */
 static struct stream *own(struct context *c, pid_t thread)
 {
@@ -64,6 +75,7 @@ static struct stream *own(struct context *c, pid_t thread)
         s = s->next;
     if (s)
         return s;
+    forget_threads();
     s = add(c);
     if (s) {
         s->is_legacy = thread == 0;

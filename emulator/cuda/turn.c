@@ -14,9 +14,9 @@ enum row_word {
     ROW_DONE,
     ROW_RUN_FROM,
     ROW_RUN_TO,
-    ROW_MARKS,      /* places, */
-    ROW_MARKED = 8, /* and when they were reached; 0: not yet */
-    N_MARKS = 4,
+    ROW_MARKS, /* places, */
+    N_MARKS = (STATE_WORK - ROW_MARKS) / 2,
+    ROW_MARKED = ROW_MARKS + N_MARKS, /* and when they were reached; 0: not yet */
 };
 
 /* A GPU's words: the time up to which it is computed, then one word for each engine. */
@@ -144,7 +144,7 @@ static uint64_t advance(const struct device *d)
     uint64_t now = turn_now(), *words = g->work.words;
     struct view v = view_of(d);
 
-    if (now > words[WORD_NOW] + TURN_SLICE_NS)
+    if (now / TURN_SLICE_NS != words[WORD_NOW] / TURN_SLICE_NS) /* however often somebody looks */
         process_reap(cuda.map.at, d->gpu->index);
     for (unsigned i = 0; i < ENGINES; i++) {
         struct engine e = unpack(words[WORD_ENGINES + i]);

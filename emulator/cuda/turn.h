@@ -30,7 +30,7 @@ bool turn_reached(const struct device *d, uint64_t place, uint64_t *out_at, uint
 
 /*
  * An event waits for the place: whoever moves the GPU on notes when it is reached, however late
- * this process looks. A few at a time; of more, the time is that of the run that they lie before.
+ * this process looks. 32 at a time; of more, the time is that of the run that they lie before.
  */
 void turn_mark(const struct device *d, uint64_t place);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* User objects: see user_object.h. Their functions run at once, where the last one lets go. */
+/*
+ * User objects: see user_object.h. The function of one runs in the call that lets go of the last
+ * reference, before that returns, as a real driver does it, but after the lock was given back.
+ */
 #include "cuda/user_object.h"
 
 #include <stdlib.h>
@@ -13,8 +16,7 @@ enum {
 };
 
 struct user_object {
-    void *data;
-    void (*end)(void *);
+    struct ended_object *end; /* owned: what is left of it at the end */
     uint64_t refs;
 };
 
@@ -30,8 +32,20 @@ static void lower(struct user_object *o, uint64_t by)
     o->refs -= by < o->refs ? by : o->refs;
     if (o->refs)
         return;
-    work_call(o->end, o->data); /* under the lock: calls of its own are refused */
+    o->end->next = cuda.ended_objects;
+    cuda.ended_objects = o->end;
     handle_free(o);
+}
+
+void user_objects_end(struct ended_object *list)
+{
+    while (list) {
+        struct ended_object *next = list->next;
+
+        work_call(list->function, list->data); /* calls of its own are refused */
+        free(list);
+        list = next;
+    }
 }
 
 static int keep(struct graph *g, struct user_object *o, uint64_t refs)
@@ -78,6 +92,7 @@ void user_objects_drop(struct graph *g)
 CUDA_API(cuUserObjectCreate, void **out, void *data, void (*end)(void *), unsigned refs,
          unsigned flags)
 {
+    struct ended_object *last;
     struct user_object *o;
     int rc = cuda_enter();
 
@@ -86,9 +101,13 @@ CUDA_API(cuUserObjectCreate, void **out, void *data, void (*end)(void *), unsign
     if (!out || !end || !refs || refs > INT32_MAX || flags != NO_DESTRUCTOR_SYNC)
         return cuda_leave(CUDA_ERROR_INVALID_VALUE);
     o = handle_new(HANDLE_USER_OBJECT, sizeof *o);
-    if (!o)
+    last = o ? malloc(sizeof *last) : NULL;
+    if (!last) {
+        handle_free(o);
         return cuda_leave(CUDA_ERROR_OUT_OF_MEMORY);
-    *o = (struct user_object){.data = data, .end = end, .refs = refs};
+    }
+    *last = (struct ended_object){.function = end, .data = data};
+    *o = (struct user_object){.end = last, .refs = refs};
     *out = o;
     return cuda_leave(CUDA_SUCCESS);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* User objects: counted, kept by graphs, with a function for their end. Under the session's lock.
- */
+/* User objects: counted, kept by graphs, with a function for their end. Under the lock. */
 #ifndef EMULATOR_CUDA_USER_OBJECT_H
 #define EMULATOR_CUDA_USER_OBJECT_H
 

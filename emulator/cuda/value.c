@@ -71,6 +71,34 @@ int values_check(const struct value *v, unsigned n, unsigned flags)
     return rc;
 }
 
+/* What is waited for; the flags are CUstreamWaitValue_flags. */
+bool value_is_there(const struct value *v)
+{
+    bool wide = v->op == VALUE_WAIT_64;
+    uint64_t now = 0;
+
+    if (!range_find(v->at))
+        return true; /* freed meanwhile */
+    memcpy(&now, (const void *)(uintptr_t)v->at, wide ? 8 : 4);
+    switch (v->flags & 3) {
+    case 0:
+        return wide ? (int64_t)(now - v->value) >= 0
+                    : (int32_t)((uint32_t)now - (uint32_t)v->value) >= 0;
+    case 1:
+        return wide ? now == v->value : (uint32_t)now == (uint32_t)v->value;
+    case 2:
+        return (now & v->value & (wide ? UINT64_MAX : UINT32_MAX)) != 0;
+    default:
+        return (~(now | v->value) & (wide ? UINT64_MAX : UINT32_MAX)) != 0;
+    }
+}
+
+void value_write(const struct value *v)
+{
+    if (range_find(v->at) && (v->op == VALUE_WRITE_32 || v->op == VALUE_WRITE_64))
+        memcpy((void *)(uintptr_t)v->at, &v->value, v->op == VALUE_WRITE_64 ? 8 : 4);
+}
+
 static int submit(struct stream *s, const struct value *values, unsigned n)
 {
     int rc = CUDA_SUCCESS;

@@ -382,7 +382,8 @@ static int give(int *out, const struct physical *p)
     if (p->device)
         memcpy(label.uuid, p->device->uuid, sizeof label.uuid);
     label.props.security = NULL;
-    if (pwrite(p->chunk.fd, &label, sizeof label, (off_t)p->chunk.size) != (ssize_t)sizeof label)
+    if (!chunk_is_open(&p->chunk) ||
+        pwrite(p->chunk.fd, &label, sizeof label, (off_t)p->chunk.size) != (ssize_t)sizeof label)
         return CUDA_ERROR_OPERATING_SYSTEM;
     fd = fcntl(p->chunk.fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)

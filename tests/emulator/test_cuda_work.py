@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Streams, launches and the sharing of a GPU: times are the emulated GPU's own, told by events, so they are exact."""
+import contextlib
 import ctypes
 import os
 import subprocess
 import sys
 import threading
+import time
 
 import pynvml
 import pytest
@@ -64,6 +66,16 @@ class Work(Driver):
         self.ok("cuEventRecord", event, self.stream if stream is None else stream)
         return event
 
+    @contextlib.contextmanager
+    def held(self):
+        """What is given meanwhile begins together afterwards, behind other work: nothing of the host is in it."""
+        word = ctypes.c_uint32.from_address(self.get(POINTER, "cuMemHostAlloc", SIZE(64), 0))
+        word.value = 0
+        self.ok("cuStreamWaitValue32_v2", self.stream, U64(ctypes.addressof(word)), 1, 0)
+        self.spin(100)
+        yield
+        word.value = 1
+
     def between(self, start, end):
         self.ok("cuEventSynchronize", end)
         ms = ctypes.c_float()
@@ -89,9 +101,26 @@ def test_a_kernel_takes_the_time_that_its_name_states(name, param, ms):
     def work(line):
         del line
         cuda = Work()
-        cuda.spin(100)  # what is timed comes while the GPU is busy: nothing of the host is in it
-        return cuda.timed(lambda: [cuda.launch(name, param) for _ in range(10)])
+        with cuda.held():
+            start = cuda.mark()
+            for _ in range(10):
+                cuda.launch(name, param)
+            end = cuda.mark()
+        return cuda.between(start, end)
     assert run(work) == near(10 * ms)
+
+
+def test_arguments_are_read_where_there_are_some_and_given_in_one_way():
+    def work(line):
+        del line
+        cuda, nowhere, value = Work(), POINTER(16), U64(5)
+        params = (POINTER * 1)(ctypes.addressof(value))
+        extra = (POINTER * 5)(1, ctypes.addressof(value), 2, ctypes.addressof(SIZE(8)), 0)
+        plain, spin = (cuda.handle("cuModuleGetFunction", cuda.module, name) for name in (b"plain", b"spin_us"))
+        shape = 1, 1, 1, 32, 1, 1, 0, cuda.stream
+        return [cuda.code("cuLaunchKernel", plain, *shape, nowhere, None),
+                cuda.code("cuLaunchKernel", spin, *shape, params, extra)]
+    assert run(work) == [0, INVALID_VALUE]
 
 
 def test_streams_of_a_process_take_turns_and_events_order_them():
@@ -99,14 +128,14 @@ def test_streams_of_a_process_take_turns_and_events_order_them():
         del line
         cuda = Work()
         other = cuda.new_stream()
-        cuda.spin(100)
-        start = cuda.mark()
-        cuda.spin(3)
-        made = cuda.mark()
-        cuda.ok("cuStreamWaitEvent", other, made, 0)
-        seen = cuda.mark(other)
-        cuda.spin(1, other)
-        done = cuda.mark(other)
+        with cuda.held():
+            start = cuda.mark()
+            cuda.spin(3)
+            made = cuda.mark()
+            cuda.ok("cuStreamWaitEvent", other, made, 0)
+            seen = cuda.mark(other)
+            cuda.spin(1, other)
+            done = cuda.mark(other)
         return cuda.between(start, seen), cuda.between(start, done)
     assert run(work) == [near(3), near(4)]
 
@@ -218,8 +247,12 @@ def sums(line, count, milliseconds, device=0):
     """The time of so much work, given at once."""
     del line
     cuda = Work(device)
-    cuda.spin(50)
-    return cuda.timed(lambda: [cuda.spin(milliseconds) for _ in range(count)])
+    with cuda.held():
+        start = cuda.mark()
+        for _ in range(count):
+            cuda.spin(milliseconds)
+        end = cuda.mark()
+    return cuda.between(start, end)
 
 
 def test_two_busy_processes_have_the_gpu_half_each(neighbor):
@@ -246,17 +279,39 @@ def test_a_launch_and_wait_beside_a_busy_process_waits_for_a_slice(neighbor):
     assert SLICE_MS / 2 < times[len(times) // 2] < SLICE_MS + 2 * SWITCH_MS + 0.5
 
 
+def test_events_of_a_shared_gpu_are_exact_however_late_their_process_looks(neighbor):
+    def work(line):
+        del line
+        cuda = Work()
+        with cuda.held():
+            events = [cuda.mark()]
+            for _ in range(12):
+                cuda.spin(5)
+                events.append(cuda.mark())
+        done = time.monotonic() + 0.7  # the GPU goes by this clock; nobody asks it meanwhile
+        while time.monotonic() < done:
+            time.sleep(0.01)
+        return [cuda.between(*pair) for pair in zip(events, events[1:])]
+    neighbor()
+    turn = SLICE_MS + SWITCH_MS
+    for ms in run(work):  # two or three times it is the neighbor's turn
+        assert ms in (near(5 + 2 * turn + 2 * SWITCH_MS), near(5 + 3 * turn + 3 * SWITCH_MS))
+
+
 def test_another_gpu_is_not_waited_for(neighbor):
     neighbor(device=1)
     assert run(loaded, 0) == near(10)
 
 
 def loaded(line, device):
-    """10 ms of work behind other work, so that the host's own time is not in it."""
+    """The time of 10 ms of work."""
     del line
     cuda = Work(device)
-    cuda.spin(100)
-    return cuda.timed(lambda: cuda.spin(10))
+    with cuda.held():
+        start = cuda.mark()
+        cuda.spin(10)
+        end = cuda.mark()
+    return cuda.between(start, end)
 
 
 def test_instances_of_a_gpu_run_beside_each_other(neighbor, machine):

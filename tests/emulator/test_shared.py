@@ -75,7 +75,7 @@ def test_a_state_of_another_node_is_refused(machine):
     assert out.split() == ["999", "999"] and errors.count("belongs to another node") == 1
 
 
-SIZE = 1929720  # of a state file
+SIZE = 5599736  # of a state file
 
 
 @pytest.mark.parametrize("size, byte", [(1, b"x"), (SIZE + 4, b"\0"), (SIZE, b"j")])
