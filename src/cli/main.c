@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* carve, the command line: tables of verbs. What a verb does is in the file of its name. */
 #include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/report.h"
 #include "cli/verbs.h"
@@ -36,8 +39,21 @@ static const struct verb verbs[] = {
     {0},
 };
 
+/*
+ * Where a standard descriptor is closed, the next file that we open would be it, and our words
+ * would be written into that file. What stands there instead can be neither read nor written, as a
+ * closed one, and programs that we start get it closed.
+ */
+static void keep_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)!open("/dev/null", (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+}
+
 int main(int argc, char **argv)
 {
+    keep_standard_descriptors();
     argp_err_exit_status = REPORT_FAILED;
     argp_program_version = "carve " CARVE_VERSION;
     if (argc == 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {

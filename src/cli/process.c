@@ -2,8 +2,11 @@
 /* Processes by /proc: see process.h. */
 #include "cli/process.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/own.h"
@@ -23,7 +26,7 @@ const char *process_name(char buffer[PROCESS_NAME_SIZE], uint32_t pid)
 }
 
 /* The line of /proc/PID/status that begins so, without its end; NULL: there is none. */
-static const char *status_line(char **out_text, uint32_t pid, const char *start)
+static char *status_line(char **out_text, uint32_t pid, const char *start)
 {
     char path[64];
     char *line;
@@ -61,4 +64,51 @@ uint32_t process_parent(uint32_t pid)
     const char *line = status_line(&text, pid, "\nPPid:\t");
 
     return line ? number(line) : 0;
+}
+
+int64_t process_user(uint32_t pid)
+{
+    OWN_MEM char *text = NULL;
+    char *line = status_line(&text, pid, "\nUid:\t");
+    uint64_t value;
+
+    if (!line)
+        return -1;
+    line[strcspn(line, "\t")] = '\0';
+    return text_uint(&value, line, UINT32_MAX) ? (int64_t)value : -1;
+}
+
+/* Is it in a namespace within ours, and of this user? */
+static bool may_live_in_another(uint32_t pid, uint32_t uid)
+{
+    OWN_MEM char *text = NULL;
+    const char *inside = status_line(&text, pid, "\nNSpid:\t");
+
+    return (!inside || strchr(inside, '\t')) && process_user(pid) == (int64_t)uid;
+}
+
+/* One that we may not look at is taken to be in it if that can be. */
+static bool lives_in(const char *pid, uint32_t namespace_inode, uint32_t uid)
+{
+    char path[64];
+    struct stat st;
+
+    (void)snprintf(path, sizeof path, "/proc/%.20s/ns/pid", pid);
+    if (stat(path, &st) == 0)
+        return st.st_ino == namespace_inode;
+    return (errno == EACCES || errno == EPERM) && may_live_in_another(number(pid), uid);
+}
+
+bool process_lives_in(uint32_t namespace_inode, uint32_t uid)
+{
+    DIR *all = opendir("/proc");
+    const struct dirent *one;
+    bool found = false;
+
+    if (!all)
+        return true;
+    while (!found && (one = readdir(all)))
+        found = number(one->d_name) != 0 && lives_in(one->d_name, namespace_inode, uid);
+    (void)closedir(all);
+    return found;
 }

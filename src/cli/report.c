@@ -13,9 +13,12 @@ enum { DOCUMENT_MAX_BYTES = 64 << 20 };
 
 void report_clean(char *text)
 {
-    for (char *p = text; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+    for (unsigned char *p = (unsigned char *)text; *p; p++) {
+        if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) /* in UTF-8: the controls beyond ASCII */
+            p[0] = p[1] = '?';
+        if (*p < 0x20 || *p == 0x7f)
             *p = '?';
+    }
 }
 
 int report_error(const struct err *e)

@@ -6,11 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "cli/report.h"
 #include "cli/verbs.h"
+#include "page/page_slot.h"
+
+enum { LEFT_LOOKS = 25, LEFT_PAUSE_NS = 10000000 };
 
 /* Below the folder of this program's own file; false: it cannot be told. */
 static bool beside_us(char *out, size_t size, const char *path)
@@ -46,14 +50,16 @@ static int find_library(struct run *r, struct err *e)
             "there is no library '%s', by which limits get into a program; install it, or "
             "name it (a whole path) in CARVE_LIBRARY",
             path);
-    return realpath(path, r->library) ? 0 : err_errno(e, errno, "find '%s'", path);
+    if (!realpath(path, r->library))
+        return err_errno(e, errno, "find '%s'", path);
+    return (*inject_all())->check_library(r->library, e);
 }
 
 /* A container has an environment of its own; a client that hands the slice on names CARVE_PAGE. */
-static bool hands_on(char *const *command)
+bool run_hands_on(const struct run *r)
 {
-    for (; *command; command++)
-        if (strstr(*command, "CARVE_PAGE"))
+    for (char *const *word = r->o.command; word && *word; word++)
+        if (strstr(*word, "CARVE_PAGE"))
             return true;
     return false;
 }
@@ -62,7 +68,7 @@ static const struct inject *choose_back_end(const struct run *r, struct err *e)
 {
     if (!r->program.containers)
         return inject_choose(&r->program, e);
-    if (hands_on(r->o.command))
+    if (run_hands_on(r))
         return *inject_all();
     (void)err_set(
         e, ENOTSUP,
@@ -111,6 +117,32 @@ int run_environment(const struct run *r, struct inject_environment *env, struct 
     return inject_add(env, e, "CUDA_VISIBLE_DEVICES", "%s", devices);
 }
 
+/* Does anybody but us keep the slice? */
+static bool is_kept(const struct run *r)
+{
+    for (unsigned i = 0; i < page_slots(r->page); i++)
+        if (&r->page->slots[i] != r->slot && page_life(&r->page->slots[i]) != PAGE_DEAD)
+            return true;
+    return false;
+}
+
+/* Who has not used a GPU yet does not keep the slice. Most of what a program leaves ends at once.
+ */
+static void warn_of_those_left(const struct run *r, const struct run_child *child)
+{
+    const struct timespec pause = {.tv_nsec = LEFT_PAUSE_NS};
+
+    for (unsigned i = 0; i < LEFT_LOOKS; i++) {
+        if (!r->back_end || is_kept(r) || !run_child_has_left(child))
+            return;
+        (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+    }
+    report_note(
+        "warning: the slice ends with the program; processes that it left running have not "
+        "used a GPU yet, and will get no memory of one. If they shall, let the program wait "
+        "for them");
+}
+
 /* The program's wait status. */
 static int start_and_wait(struct run *r, int *out_status, struct err *e)
 {
@@ -135,6 +167,7 @@ static int start_and_wait(struct run *r, int *out_status, struct err *e)
     *out_status = run_child_wait(&child);
     if (code == 0)
         run_measure_stop(&measure);
+    warn_of_those_left(r, &child);
     return 0;
 }
 

@@ -101,6 +101,7 @@ struct run_child {
     pid_t pid;
     sigset_t signals; /* the mask that we were started with */
     bool ignores_children;
+    bool has_siblings; /* we had children before, of what ran as us before an exec */
 };
 
 /* Signals come to us by waiting from here on. */
@@ -111,10 +112,16 @@ int run_child_start(struct run_child *c, const struct run *r, const struct injec
 /* Until the program has ended; its wait status. */
 int run_child_wait(const struct run_child *c);
 
+/* Is anything left of what the program started? Once it has ended. */
+bool run_child_has_left(const struct run_child *c);
+
 /* The exit code for main; does not come back if a signal ended the program. */
 int run_child_end(int status);
 
 /* ---- run.c */
+
+/* Does a word of the command name CARVE_PAGE, as who hands the slice on to a container does? */
+bool run_hands_on(const struct run *r);
 
 /* What the program gets beyond our own environment. */
 int run_environment(const struct run *r, struct inject_environment *env, struct err *e);

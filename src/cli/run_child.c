@@ -15,15 +15,26 @@
 
 #include "cli/run.h"
 
-/* What we wait for. All but SIGCHLD is handed on to the program. */
-static const int waited[] = {SIGCHLD, SIGINT,  SIGQUIT, SIGTERM, SIGHUP,   SIGUSR1, SIGUSR2,
-                             SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGWINCH, SIGALRM, SIGPIPE};
+/* Faults of our own, which end us; all others we wait for, and hand on but for SIGCHLD. */
+static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
+
+/* What the kernel sends to a whole process group, for the terminal. */
+static const int of_terminal[] = {SIGINT,  SIGQUIT, SIGTSTP, SIGTTIN,
+                                  SIGTTOU, SIGHUP,  SIGCONT, SIGWINCH};
 
 static void waited_set(sigset_t *out)
 {
-    (void)sigemptyset(out);
-    for (size_t i = 0; i < sizeof waited / sizeof waited[0]; i++)
-        (void)sigaddset(out, waited[i]);
+    (void)sigfillset(out);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
+        (void)sigdelset(out, faults[i]);
+}
+
+static bool is_of_terminal(int signal_number)
+{
+    for (size_t i = 0; i < sizeof of_terminal / sizeof of_terminal[0]; i++)
+        if (of_terminal[i] == signal_number)
+            return true;
+    return false;
 }
 
 /* SIGCHLD ignored, as some parents leave it, would take the program's end from us. */
@@ -31,8 +42,10 @@ void run_child_prepare(struct run_child *c)
 {
     const struct sigaction normal = {.sa_handler = SIG_DFL};
     struct sigaction before = {0};
+    siginfo_t any;
     sigset_t set;
 
+    c->has_siblings = waitid(P_ALL, 0, &any, WEXITED | WNOHANG | WNOWAIT) == 0;
     waited_set(&set);
     (void)sigprocmask(SIG_BLOCK, &set, &c->signals);
     (void)sigaction(SIGCHLD, &normal, &before);
@@ -73,8 +86,8 @@ static char **environment(const struct inject_environment *env)
 }
 
 /* In the child. Only comes to its end if exec fails; then the parent reads why. */
-__attribute__((noreturn)) static void become(const struct run_child *c, char **command, char **envp,
-                                             int report_fd)
+__attribute__((noreturn)) static void become(const struct run_child *c, const struct run *r,
+                                             char **envp, int report_fd)
 {
     const struct sigaction ignored = {.sa_handler = SIG_IGN};
     int code;
@@ -82,7 +95,7 @@ __attribute__((noreturn)) static void become(const struct run_child *c, char **c
     if (c->ignores_children)
         (void)sigaction(SIGCHLD, &ignored, NULL);
     (void)sigprocmask(SIG_SETMASK, &c->signals, NULL);
-    (void)execvpe(command[0], command, envp);
+    (void)execvpe(r->program.path, r->o.command, envp); /* the file that was judged */
     code = errno;
     (void)!write(report_fd, &code, sizeof code);
     _exit(127);
@@ -103,7 +116,7 @@ int run_child_start(struct run_child *c, const struct run *r, const struct injec
     }
     c->pid = fork();
     if (c->pid == 0)
-        become(c, r->o.command, envp, fds[1]);
+        become(c, r, envp, fds[1]);
     (void)close(fds[1]);
     n = c->pid < 0 ? -1 : read(fds[0], &code, sizeof code);
     (void)close(fds[0]);
@@ -154,10 +167,18 @@ static bool reap(const struct run_child *c, int *out_status)
     return ended;
 }
 
-/* The terminal's signals have reached the program already: it is in our process group. */
+/*
+ * The terminal's signals have reached the program already, unless it has left our process group, as
+ * timeout does. What else the kernel sends is an alarm or a limit that we were started with, which
+ * the program would have had.
+ */
 static void hand_on(const struct run_child *c, const siginfo_t *info)
 {
-    if (info->si_code != SI_KERNEL && info->si_pid != c->pid)
+    bool has_it = info->si_pid == c->pid;
+
+    if (info->si_code == SI_KERNEL)
+        has_it = is_of_terminal(info->si_signo) && getpgid(c->pid) == getpgrp();
+    if (!has_it)
         (void)kill(c->pid, info->si_signo);
 }
 
@@ -174,6 +195,16 @@ int run_child_wait(const struct run_child *c)
             hand_on(c, &info);
     }
     return status;
+}
+
+bool run_child_has_left(const struct run_child *c)
+{
+    pid_t pid;
+
+    do
+        pid = waitpid(-1, NULL, WNOHANG);
+    while (pid > 0);
+    return pid == 0 && !c->has_siblings;
 }
 
 int run_child_end(int status)

@@ -6,7 +6,10 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "cli/process.h"
 #include "cli/run.h"
+
+static const uint32_t FIRST_NAMESPACE = 0xeffffffc; /* the kernel's inode of the first one */
 
 static bool is_own(const struct run *r, const struct slices_item *item)
 {
@@ -225,6 +228,40 @@ int run_claim(struct run *r, struct err *e)
     return code < 0 ? code : decide(r, e);
 }
 
+/* Is all that may still be in the page of pid namespaces in which no process is left? */
+static bool is_of_gone_namespaces(const struct page *p)
+{
+    for (unsigned i = 0; i < page_slots(p); i++) {
+        const struct page_slot *slot = &p->slots[i];
+        uint32_t inode = (uint32_t)slot->pid_namespace; /* the half that tells it */
+
+        if (page_life(slot) == PAGE_DEAD)
+            continue;
+        if (inode == 0 || inode == (uint32_t)page_self_namespace() ||
+            process_lives_in(inode, getuid()))
+            return false;
+    }
+    return true;
+}
+
+/*
+ * Who was in another pid namespace is never seen to be dead, so its page would stay for good. True
+ * if all of them are gone; nobody comes in any more then. Namespaces beside ours are out of sight:
+ * a container that the program handed the slice to is in one, unless ours is that of the machine.
+ */
+static bool end_what_is_gone(struct run *r)
+{
+    bool all_in_sight = (uint32_t)page_self_namespace() == FIRST_NAMESPACE;
+
+    if ((!all_in_sight && run_hands_on(r)) || !is_of_gone_namespaces(r->page))
+        return false;
+    r->page->common.claim = PAGE_ENDED;
+    if (is_of_gone_namespaces(r->page)) /* nobody came meanwhile */
+        return true;
+    r->page->common.claim = PAGE_GRANTED;
+    return false;
+}
+
 /* The last one takes the page away. */
 void run_leave(struct run *r)
 {
@@ -233,7 +270,7 @@ void run_leave(struct run *r)
     (void)page_reap(r->page);
     if (r->slot)
         page_detach(r->slot);
-    if (!page_alive(r->page))
+    if (!page_alive(r->page) || end_what_is_gone(r))
         (void)unlink(r->path);
     page_unmap(r->page);
     r->page = NULL;

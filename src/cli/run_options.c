@@ -16,6 +16,7 @@ enum {
     KEY_SYSFS_ROOT,
     KEY_WAIT,
     WAIT_MAX_MS = 7 * 24 * 3600 * 1000,
+    MEMORY_MIN_MIB = 2, /* what the driver takes at once */
 };
 
 static const struct argp_option run_argp_options[] = {
@@ -80,6 +81,11 @@ static void read_memory(struct run_options *o, const char *text, struct argp_sta
         argp_error(state,
                    "a limit of 0 leaves nothing to run with; a CUDA context alone needs about "
                    "520 MiB");
+    if (o->memory_bytes < (uint64_t)MEMORY_MIN_MIB << 20)
+        argp_error(state,
+                   "'%s' is %llu bytes, and a GPU's memory is taken by %d MiB at least; a number "
+                   "needs its unit: write 10Gi or 10G",
+                   text, (unsigned long long)o->memory_bytes, MEMORY_MIN_MIB);
     o->memory = text;
 }
 
@@ -105,11 +111,24 @@ static void read_wait(struct run_options *o, const char *text, struct argp_state
                    text);
 }
 
+/* All words from here on are the command's. */
+static void read_command(struct run_options *o, struct argp_state *state)
+{
+    const char *first = state->argv[state->next - 1];
+    unsigned ms;
+
+    if (o->wait && o->wait_ms == 0 && !state->quoted && text_wait_ms(&ms, first, WAIT_MAX_MS))
+        argp_error(state, "'%s' stands where the command begins; write --wait=%s", first, first);
+    o->command = &state->argv[state->next - 1];
+    state->next = state->argc;
+}
+
 static void read_format(struct run_options *o, const char *format, struct argp_state *state)
 {
     o->json = strcmp(format, "json") == 0;
     if (!o->json && strcmp(format, "table") != 0)
         argp_error(state, "unknown output format '%s'; there are table and json", format);
+    o->format = format;
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -143,13 +162,14 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_SYSFS_ROOT:
         return 0;
-    case ARGP_KEY_ARG: /* the command: all that follows is its own */
-        o->command = &state->argv[state->next - 1];
-        state->next = state->argc;
+    case ARGP_KEY_ARG:
+        read_command(o, state);
         return 0;
     case ARGP_KEY_END:
         if (!o->command && !o->explain)
             argp_error(state, "there is no command; write it behind '--'");
+        if (o->format && !o->explain)
+            argp_error(state, "--output is of --explain; the program's own options go behind it");
         if (!o->memory && !*o->name)
             argp_error(state, "--memory is missing: say how much of the GPU the program may use");
         return 0;

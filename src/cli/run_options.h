@@ -20,7 +20,8 @@ struct run_options {
     bool wait;
     unsigned wait_ms; /* 0: for as long as it takes */
     bool explain, json, allow_unattached;
-    char **command; /* ends with NULL; NULL: none was given */
+    const char *format; /* as given; NULL: not given */
+    char **command;     /* ends with NULL; NULL: none was given */
 };
 
 /* Wrong usage ends the process with 2. */

@@ -118,10 +118,12 @@ int slices_read(struct slices **out, const char *folder, struct err *e)
     if (r.out_of_memory)
         return err_memory(e);
     if (code == -EOVERFLOW)
-        return err_set(e, EOVERFLOW,
-                       "'%s' holds more files than a ledger can (%d slices, %d files in all); take "
-                       "away those that are not needed, or name another folder in CARVE_PAGES",
-                       folder, CLAIMS_MAX, CLAIM_ENTRIES);
+        return err_set(
+            e, EOVERFLOW,
+            "'%s' holds more files than a ledger can (%d slices, %d of yours, %d files in "
+            "all); take away those that are not needed, or name another folder in "
+            "CARVE_PAGES",
+            folder, CLAIMS_MAX, CLAIMS_OF_USER, CLAIM_ENTRIES);
     if (code < 0 && code != -ENOENT)
         return err_errno(e, -code, "read the slices in '%s'", folder);
     *out = TAKE(s);
@@ -163,13 +165,4 @@ uint64_t slices_outside_bytes(const struct slices *s, size_t device)
     for (size_t i = 0; i < s->n_outside; i++)
         sum += s->outside[i].device == device ? s->outside[i].bytes : 0;
     return sum;
-}
-
-bool slices_has(const struct slices *s, uint32_t pid)
-{
-    for (size_t i = 0; i < s->count; i++)
-        for (size_t p = 0; p < s->items[i].n_processes; p++)
-            if (s->items[i].processes[p].pid == pid && pid != 0)
-                return true;
-    return false;
 }

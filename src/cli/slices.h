@@ -87,7 +87,4 @@ uint64_t slices_outside_bytes(const struct slices *s, size_t device);
 /* The number of the device in the page; -1: the slice is not on it. */
 int slices_on(const struct slices_item *item, const uint8_t uuid[PAGE_UUID_SIZE]);
 
-/* Does the pid, as seen from here, have a slot in any slice? */
-bool slices_has(const struct slices *s, uint32_t pid);
-
 #endif

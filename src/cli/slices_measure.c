@@ -9,31 +9,54 @@
 
 enum { OUTSIDE_MAX = 4096 };
 
+/* A process that the driver tells of, and what /proc says of it. */
+struct told {
+    const struct gpu_process *process;
+    uint32_t inside_pid; /* 0: not asked for, or not to be seen */
+    int64_t user;        /* -1: not to be seen */
+};
+
+static bool has_namespaces(const struct slices *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        for (size_t n = 0; n < s->items[i].n_processes; n++)
+            if (!s->items[i].processes[n].here)
+                return true;
+    return false;
+}
+
+/* A page says what its owner likes, also that a process of somebody else is in it. Root may be in
+   anyone's. */
+static bool may_be_in(const struct slices_item *item, const struct told *t)
+{
+    return item->uid == 0 || t->user <= 0 || t->user == (int64_t)item->uid;
+}
+
 /* A process of another pid namespace is who has its number in there. */
-static bool is_process(const struct slices_process *p, uint32_t pid)
+static bool is_process(const struct slices_process *p, const struct told *t)
 {
     if (p->pid != 0)
-        return p->pid == pid;
-    return !p->here && p->inside_pid != 0 && process_inside_pid(pid) == p->inside_pid;
+        return p->pid == t->process->pid;
+    return !p->here && p->inside_pid != 0 && t->inside_pid == p->inside_pid;
 }
 
 /* Notes the driver's figure with whom it belongs to; false: in no slice. */
-static bool note(struct slices *s, const struct gpu_process *told, const uint8_t *uuid)
+static bool note(struct slices *s, const struct told *t, const uint8_t *uuid)
 {
     for (size_t i = 0; i < s->count; i++) {
         struct slices_item *item = &s->items[i];
         int device = slices_on(item, uuid);
 
-        for (size_t n = 0; n < item->n_processes; n++) {
+        for (size_t n = 0; n < item->n_processes && may_be_in(item, t); n++) {
             struct slices_process *p = &item->processes[n];
 
-            if (!is_process(p, told->pid))
+            if (!is_process(p, t))
                 continue;
-            p->pid = told->pid;
+            p->pid = t->process->pid;
             if (device < 0)
                 return false; /* its slice is not on this GPU */
-            p->driver_bytes[device] += told->mem_bytes;
-            item->driver_bytes[device] += told->mem_bytes;
+            p->driver_bytes[device] += t->process->mem_bytes;
+            item->driver_bytes[device] += t->process->mem_bytes;
             return true;
         }
     }
@@ -57,6 +80,8 @@ static int add_outside(struct slices *s, size_t device, const struct gpu_process
 
 int slices_measure(struct slices *s, struct meter *m, struct err *e)
 {
+    bool namespaces = has_namespaces(s);
+
     for (size_t d = 0; d < meter_count(m); d++) {
         const struct meter_device *device = meter_device(m, d);
         const struct gpu_process *told;
@@ -68,9 +93,14 @@ int slices_measure(struct slices *s, struct meter *m, struct err *e)
         r = meter_processes(m, d, &told, &n, e);
         if (r < 0)
             return r;
-        for (unsigned i = 0; i < n; i++)
-            if (!note(s, &told[i], device->uuid_bytes) && add_outside(s, d, &told[i]) < 0)
+        for (unsigned i = 0; i < n; i++) {
+            const struct told t = {.process = &told[i],
+                                   .inside_pid = namespaces ? process_inside_pid(told[i].pid) : 0,
+                                   .user = process_user(told[i].pid)};
+
+            if (!note(s, &t, device->uuid_bytes) && add_outside(s, d, &told[i]) < 0)
                 return err_memory(e);
+        }
     }
     return 0;
 }

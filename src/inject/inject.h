@@ -41,6 +41,9 @@ struct inject {
     /* 0, or -ENOTSUP with why this program cannot be attached and what to do instead. */
     int (*check)(const struct program *p, struct err *e);
 
+    /* 0, or -ENOTSUP with why no program could be attached with this library (a path). */
+    int (*check_library)(const char *library, struct err *e);
+
     /* What a program needs to be in the slice. -EINVAL with words if it cannot be said. */
     int (*prepare)(struct inject_environment *out, const struct inject_slice *slice, struct err *e);
 };

@@ -3,10 +3,14 @@
 #include "inject/preload.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/err.h"
+#include "base/own.h"
 
 /* What to do instead, by what is in the way. */
 static const char *cure(enum program_kind kind)
@@ -46,18 +50,52 @@ static int check(const struct program *p, struct err *e)
     return 0;
 }
 
+/* Whether the loader may run code of the file: not on a file system mounted noexec. */
+static bool may_run(int fd)
+{
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    void *at = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+
+    if (at == MAP_FAILED)
+        return false;
+    (void)munmap(at, size);
+    return true;
+}
+
+/* The loader starts a program without a library that it cannot load, and so without a limit. */
+static int check_library(const char *library, struct err *e)
+{
+    OWN_FD int fd = open(library, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct program_file file;
+
+    if (strpbrk(library, " :"))
+        return err_set(
+            e, EINVAL,
+            "the path '%s' holds a space or a colon, which LD_PRELOAD cannot carry; put the "
+            "library elsewhere and name it in CARVE_LIBRARY",
+            library);
+    if (fd < 0)
+        return err_errno(e, errno, "open '%s'", library);
+    /* A library has no loader of its own, as a static program. */
+    if (program_read_file(&file, fd, e) < 0 || file.kind != PROGRAM_STATIC)
+        return err_set(e, ENOTSUP,
+                       "'%s' is no library for this machine, so no limit would get into a program; "
+                       "name libcarve.so in CARVE_LIBRARY",
+                       library);
+    if (!may_run(fd))
+        return err_set(e, ENOTSUP,
+                       "'%s' cannot be loaded into programs: its file system is mounted noexec, or "
+                       "a policy forbids it; put a copy elsewhere and name it in CARVE_LIBRARY",
+                       library);
+    return 0;
+}
+
 static int prepare(struct inject_environment *out, const struct inject_slice *slice, struct err *e)
 {
     const char *others = secure_getenv("LD_PRELOAD");
     int r;
 
     *out = (struct inject_environment){0};
-    if (strpbrk(slice->library, " :"))
-        return err_set(
-            e, EINVAL,
-            "the path '%s' holds a space or a colon, which LD_PRELOAD cannot carry; put the "
-            "library elsewhere and name it in CARVE_LIBRARY",
-            slice->library);
     /* Ours comes first, so that nobody's dlsym is asked before it. */
     if (others && *others)
         r = inject_add(out, e, "LD_PRELOAD", "%s:%s", slice->library, others);
@@ -76,5 +114,6 @@ const struct inject inject_preload = {
     .name = "preload",
     .summary = "libcarve.so in LD_PRELOAD: for programs that glibc's loader loads",
     .check = check,
+    .check_library = check_library,
     .prepare = prepare,
 };

@@ -37,8 +37,8 @@ static bool is_file(const char *path)
 /* One place of PATH; an empty one is the current folder. */
 static bool try_place(char out[PROGRAM_PATH_SIZE], const char *place, size_t size, const char *name)
 {
-    int n = size > 0 ? snprintf(out, PROGRAM_PATH_SIZE, "%.*s/%s", (int)size, place, name)
-                     : snprintf(out, PROGRAM_PATH_SIZE, "%s", name);
+    int n = snprintf(out, PROGRAM_PATH_SIZE, "%.*s/%s", size > 0 ? (int)size : 1,
+                     size > 0 ? place : ".", name);
 
     return n > 0 && n < PROGRAM_PATH_SIZE && is_file(out);
 }
@@ -61,7 +61,7 @@ static int find_path(char out[PROGRAM_PATH_SIZE], const char *name, struct err *
                            name);
         return 0;
     }
-    if (!path || !*path)
+    if (!path)
         path = "/usr/local/bin:/usr/bin:/bin";
     for (;; path++) {
         size_t size = strcspn(path, ":");

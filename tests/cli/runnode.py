@@ -28,14 +28,15 @@ signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 @functools.cache
 def tools():
     """The programs that the tests here need beside the product's, compiled once a worker."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="carve-run-"))
+    made = tempfile.TemporaryDirectory(prefix="carve-run-")  # goes with the worker
+    folder = pathlib.Path(made.name)
     folder.chmod(0o755)
     pages = [str(path) for path in sorted((SOURCES / "page").glob("*.c"))]
     subprocess.run(["cc", "-O1", "-std=gnu17", "-D_GNU_SOURCE", f"-I{SOURCES}", "-o", folder / "slice-hold",
                     HERE / "slice_hold.c", *pages], check=True)
     (folder / "empty.c").write_text("typedef int nothing;\n", encoding="utf-8")
     subprocess.run(["cc", "-shared", "-fPIC", "-o", folder / "libcarve.so", folder / "empty.c"], check=True)
-    return folder
+    return made, folder
 
 
 class Desk(Carve):
@@ -47,9 +48,10 @@ class Desk(Carve):
         self.pages = on.folder / "pages"
         self.pages.mkdir()
         self.pages.chmod(0o1777)
-        self.hold = tools() / "slice-hold"
+        _, helpers = tools()
+        self.hold = helpers / "slice-hold"
         self.driver = ["--driver-root", str(on.driver)]
-        self.environment.update(CARVE_PAGES=str(self.pages), CARVE_LIBRARY=str(tools() / "libcarve.so"))
+        self.environment.update(CARVE_PAGES=str(self.pages), CARVE_LIBRARY=str(helpers / "libcarve.so"))
         for name in ("CUDA_VISIBLE_DEVICES", "CARVE_PAGE", "LD_PRELOAD"):
             self.environment.pop(name, None)
         self.started = []

@@ -4,6 +4,7 @@
  * what its words say, and prints a line for each that asks for something.
  *
  *   charge BYTES | refuse BYTES | release BYTES | contexts N | managed BYTES | route BITS
+ *   pretend PID  says in its slot that it is another process
  *   measure    asks as the library does; prints the overhead once it is answered
  *   ask        the same, but does not wait for the answer
  *   pause      until a line comes on standard input
@@ -109,6 +110,8 @@ static int with_number(struct held *h, const char *word, uint64_t number)
         h->slot->use[0].contexts = (uint32_t)number;
     else if (strcmp(word, "managed") == 0)
         h->slot->use[0].managed_bytes = number;
+    else if (strcmp(word, "pretend") == 0)
+        h->slot->pid = (uint32_t)number;
     else if (strcmp(word, "route") == 0)
         h->slot->routes = (uint32_t)number;
     else

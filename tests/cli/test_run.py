@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from conftest import wait_for
+from elf import GLIBC, elf
 from runnode import CONTEXT, GIB, MIB, as_user, desk
 
 
@@ -68,6 +69,7 @@ def test_amounts(desk, text, count):
     (["-m", "1e9"], "is no amount of memory"),
     (["-m", "10 G i"], "is no amount of memory"),
     (["-m", "10Gix"], "is no amount of memory"),
+    (["-m", "10"], "'10' is 10 bytes, and a GPU's memory is taken by 2 MiB at least; a number needs its unit"),
     (["-m", "99999999999Ti"], "is no amount of memory"),
     (["-m", ""], "is no amount of memory"),
     (["-m", "10000Gi"], "is more than GPU"),
@@ -87,6 +89,8 @@ def test_amounts(desk, text, count):
     (["-m", "2Gi", "--wait=soon"], "is no time to wait"),
     (["-m", "2Gi", "--wait=0"], "is no time to wait"),
     (["-m", "2Gi", "-o", "yaml"], "unknown output format"),
+    (["-m", "2Gi", "-o", "json"], "--output is of --explain"),
+    (["-m", "2Gi", "--wait", "5m"], "'5m' stands where the command begins; write --wait=5m"),
     (["--name", "nobody"], "you have no slice 'nobody'; --memory makes one"),
 ])
 def test_wrong_words(desk, words, says):
@@ -103,6 +107,14 @@ def test_no_command(desk):
     ("./nothing", "there is no program './nothing'"), ("/tmp", "cannot be run")])
 def test_no_program(desk, command, says):
     assert says in desk("run", "-m", "2Gi", "--", command, code=2)
+
+
+def test_an_empty_path_is_the_current_folder(desk):
+    """As execvp has it; what was judged is what runs."""
+    (desk.folder / "prog").write_text("#!/bin/sh\necho here\n", encoding="utf-8")
+    (desk.folder / "prog").chmod(0o755)
+    assert desk("run", "-m", "2Gi", "prog", environment={"PATH": ""}) == "here\n"
+    assert "there is no program 'sh' in PATH" in desk("run", "-m", "2Gi", "sh", code=2, environment={"PATH": ""})
 
 
 def test_several_gpus_by_list_and_by_repeating(desk):
@@ -162,6 +174,31 @@ def test_a_library_in_a_folder_with_a_space(desk):
                                              environment={"CARVE_LIBRARY": str(library)})
 
 
+@pytest.mark.parametrize("what", ["text", "folder", "program"])
+def test_a_library_that_is_none(desk, what):
+    """The loader would start the program without it, and so without a limit."""
+    path = desk.folder / "libcarve.so"
+    if what == "text":
+        path.write_text("no library", encoding="utf-8")
+    elif what == "folder":
+        path.mkdir()
+    else:
+        path.write_bytes(elf(GLIBC))
+    assert f"'{path}' is no library for this machine" in desk(
+        "run", "-m", "2Gi", "true", code=2, environment={"CARVE_LIBRARY": str(path)})
+
+
+def test_a_library_that_may_not_be_run(desk):
+    folder = desk.folder / "noexec"
+    folder.mkdir()
+    library = desk.environment["CARVE_LIBRARY"]
+    script = f"mount -t tmpfs -o noexec none {folder} && cp {library} {folder}/ && exec \"$@\""
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, "sh", desk.program, "run", *desk.driver, "-m", "2Gi", "true"],
+        env=dict(desk.environment, CARVE_LIBRARY=str(folder / "libcarve.so")), capture_output=True, text=True)
+    assert done.returncode == 2 and "its file system is mounted noexec" in done.stderr, done.stderr
+
+
 def test_help_says_what_units_are_meant(desk):
     done = subprocess.run([desk.program, "run", "--help"], capture_output=True, text=True, check=True)
     assert "10GiB (1024 x 1024 x 1024)" in " ".join(done.stdout.split())
@@ -173,6 +210,24 @@ def test_descriptors_and_signal_settings_are_as_without_us(desk):
     plain = subprocess.run(["/usr/bin/python3", "-c", script], stdin=subprocess.DEVNULL, capture_output=True,
                            text=True, check=True).stdout
     assert desk("run", "-m", "2Gi", "--", "/usr/bin/python3", "-c", script) == plain
+
+
+@pytest.mark.parametrize("closed", [[0], [1], [2], [0, 1, 2]])
+def test_closed_standard_descriptors(desk, closed):
+    """They stay closed for the program, and no file that we open takes their place and our words."""
+    def close():
+        for fd in closed:
+            os.close(fd)
+    script = "import os; open('fds', 'w').write(str([os.path.exists(f'/proc/self/fd/{fd}') for fd in range(3)]))"
+    process = desk.start("run", "-m", "2Gi", "--", "/usr/bin/python3", "-c", script, preexec_fn=close)
+    assert process.wait(60) == 0
+    seen = (desk.folder / "fds").read_text(encoding="utf-8")
+    subprocess.run(["/usr/bin/python3", "-c", script], cwd=desk.folder, check=True, stdin=subprocess.DEVNULL,
+                   capture_output=True, preexec_fn=close)
+    assert seen == (desk.folder / "fds").read_text(encoding="utf-8")
+    before = desk.node.state.read_bytes()
+    assert desk.start("run", "-m", "2Gi", "--gpu", "9", "true", preexec_fn=close).wait(60) == 2
+    assert desk.node.state.read_bytes()[:64] == before[:64]
 
 
 def test_a_parent_that_ignores_children(desk):

@@ -86,6 +86,17 @@ def test_waiting_until_a_killed_holder_is_gone(desk):
     assert not list(desk.pages.iterdir())
 
 
+def test_waiting_until_a_page_is_taken_away(desk):
+    """Its processes live on: the folder alone tells."""
+    with desk.holder("-m", "100Gi", "--gpu", "0"):
+        (page,) = desk.pages.iterdir()
+        waits = desk.start("run", "-m", "60Gi", "--gpu", "0", "--wait", "--", "echo", "ran")
+        assert "waiting" in waits.stderr.readline()
+        wait_for(lambda: "anon_inode:[pidfd]" in descriptors(waits.pid), "a watch of the holder's processes")
+        page.unlink()
+        assert waits.communicate(timeout=60)[0] == "ran\n" and waits.returncode == 0
+
+
 def test_waiting_in_vain(desk):
     with desk.holder("-m", "100Gi", "--gpu", "0"):
         said = desk("run", "-m", "60Gi", "--gpu", "0", "--wait=50ms", "true", code=2)
@@ -283,7 +294,7 @@ def test_a_folder_with_too_many_files(desk):
     for i in range(4097):
         (desk.pages / f"carve-4711-{i:016x}").touch()
     said = desk("run", "-m", "2Gi", "true", code=2)
-    assert "holds more files than a ledger can (4096 slices" in said and "CARVE_PAGES" in said
+    assert "holds more files than a ledger can (4096 slices, 1024 of yours," in said and "CARVE_PAGES" in said
 
 
 def test_a_full_folder(desk):

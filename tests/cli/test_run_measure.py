@@ -170,3 +170,20 @@ def test_a_process_in_a_pid_namespace_of_its_own(desk):
     assert [(p["pid"], p["inside_pid"]) for p in inside] == [(int(found[-1]), 1)]
     process.stdin.close()
     assert process.wait(60) == 0
+    assert not list(desk.pages.iterdir())  # nobody is left in that namespace
+
+
+def test_who_stays_in_a_pid_namespace_keeps_the_slice(desk):
+    """Until nobody is left there; who comes next sees that."""
+    os.mkfifo(desk.folder / "go")
+    inside = f"exec unshare --pid --fork {desk.hold} charge {GIB} hold"
+    process = desk.start("run", "-m", "4Gi", "--gpu", "0", "--name", "ns", "--", "sh", "-c",
+                         f"exec 3<&0; ({inside}) <&3 & : <go", stdin=subprocess.PIPE)
+    desk.line(process, "charge")
+    (desk.folder / "go").write_text("")
+    assert process.wait(60) == 0
+    assert [d["used_bytes"] for d in desk.slice("ns")["devices"]] == [GIB]
+    assert desk("run", "--name", "ns", "true") == "" and desk.slice("ns")["alive"]
+    process.stdin.close()
+    assert process.stdout.read() == ""
+    wait_for(lambda: desk("run", "--name", "ns", "true") == "" and not desk.ps()["slices"], "its end")

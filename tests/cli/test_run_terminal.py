@@ -46,9 +46,10 @@ class Terminal:
         os.write(self.fd, text.encode())
 
     def end(self):
-        os.close(self.fd)
-        os.kill(self.pid, signal.SIGKILL)
+        """All of its session; nobody is left to end by a hangup."""
+        subprocess.run(["pkill", "-KILL", "-s", str(self.pid)], check=True)
         os.waitpid(self.pid, 0)
+        os.close(self.fd)
 
 
 @pytest.fixture
@@ -60,6 +61,16 @@ def terminal(desk):
 
 def test_ctrl_c_ends_the_program_and_us(terminal):
     terminal.type("$RUN sh -c 'echo star''ted; exec sleep 1000'\n")
+    terminal.expect("started")
+    terminal.type("\x03")
+    terminal.expect("ready> ")
+    terminal.type("echo code=$?\n")
+    terminal.expect("code=130")
+
+
+def test_ctrl_c_reaches_a_program_in_a_group_of_its_own(terminal):
+    """As timeout is, which has its own unless a shell gave it one; the terminal has only us then."""
+    terminal.type("$RUN timeout 1000 sh -c 'echo star''ted; exec sleep 1000'\n")
     terminal.expect("started")
     terminal.type("\x03")
     terminal.expect("ready> ")
@@ -129,7 +140,7 @@ def test_a_new_size_reaches_the_program(desk, terminal):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2,
-                                    signal.SIGQUIT])
+                                    signal.SIGQUIT, signal.SIGXCPU, signal.SIGRTMIN + 3])
 def test_signals_for_us_go_to_the_program(desk, number):
     script = (f"import signal, sys; signal.signal({int(number)}, lambda *_: sys.exit(40)); "
               "print('on 1', flush=True); signal.pause()")
@@ -144,6 +155,21 @@ def test_a_signal_that_the_program_dies_of(desk):
     desk.line(process, "on")
     process.terminate()
     assert process.wait(60) == -signal.SIGTERM
+
+
+def test_what_the_kernel_sends_to_us_alone(desk):
+    """An alarm that we were started with, say; here a file that tells us of what comes in."""
+    script = ("import signal, sys; signal.signal(signal.SIGIO, lambda *_: sys.exit(40)); "
+              "print('on 1', flush=True); signal.pause()")
+    process = desk.start("run", "-m", "2Gi", "--", "/usr/bin/python3", "-c", script)
+    desk.line(process, "on")
+    out, into = os.pipe()
+    fcntl.fcntl(out, fcntl.F_SETOWN, process.pid)
+    fcntl.fcntl(out, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+    os.write(into, b"x")
+    assert process.wait(60) == 40
+    os.close(out)
+    os.close(into)
 
 
 def state(pid):
@@ -172,3 +198,20 @@ def test_a_daemon_that_stays_keeps_the_slice(desk):
     assert [p["pid"] for p in slice_["processes"]] == [pid] and "not_measured" in slice_["flags"]
     process.stdin.close()
     wait_for(lambda: not [s for s in desk.ps()["slices"] if s["alive"]], "its end")
+    assert process.stderr.read() == ""  # it has used a GPU: there is nothing to warn of
+
+
+def test_what_is_left_without_having_used_a_gpu(desk):
+    """The slice ends, and that is said; not of who ends at once, nor of those that we had before."""
+    left = "/usr/bin/python3 -c 'print(\"on 1\", flush=True); input()' <&3"
+    process = desk.start("run", "-m", "2Gi", "--", "sh", "-c", f"exec 3<&0; {left} & exit 6", stdin=subprocess.PIPE)
+    desk.line(process, "on")
+    assert process.wait(60) == 6
+    process.stdin.close()
+    assert "warning: the slice ends with the program" in process.stderr.read() and not desk.ps()["slices"]
+    soon = "while kill -0 $$; do :; done 2>/dev/null & exit 0"  # ends a little after the program, when it gets to run
+    assert any(desk("run", "-m", "2Gi", "--", "sh", "-c", soon) == desk.stderr == "" for _ in range(10))
+    words = " ".join(map(str, [desk.program, "run", *desk.driver, "-m", "2Gi", "--", "true"]))
+    done = subprocess.run(["sh", "-c", f"cat >/dev/null 2>&1 & exec {words}"], stdin=subprocess.DEVNULL,
+                          env=desk.environment, cwd=desk.folder, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
