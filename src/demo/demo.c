@@ -20,6 +20,8 @@
 #include "base/file.h"
 #include "demo/kubelet.h"
 #include "demo/node.h"
+#include "demo/story.h"
+#include "demo/tenants.h"
 
 enum {
     MAX_CONFIG_BYTES = 1 << 20,
@@ -51,17 +53,6 @@ static void title(unsigned number, const char *text)
     (void)printf("\n%u. %s\n\n", number, text);
 }
 
-static void indented(const char *text)
-{
-    for (const char *line = text; *line;) {
-        size_t size = strcspn(line, "\n");
-
-        if (size > 0)
-            (void)printf("     | %.*s\n", (int)size, line);
-        line += size + (line[size] == '\n');
-    }
-}
-
 /* What carved has to say, without the time of day. */
 static void tell_log(struct node *n)
 {
@@ -75,22 +66,6 @@ static void tell_log(struct node *n)
             (void)printf("   carved: %.*s\n", (int)(size - time), line + time);
         line += size + (line[size] == '\n');
     }
-}
-
-/* Shows a command and what it says. */
-static int show(struct node *n, const char *const *words, struct err *e)
-{
-    OWN_MEM char *output = NULL;
-    int r;
-
-    (void)printf("   $ carve");
-    for (size_t i = 0; words[i]; i++)
-        (void)printf(" %s", words[i]);
-    (void)printf("\n");
-    r = node_carve(n, words, &output, e);
-    if (output)
-        indented(output);
-    return r;
 }
 
 static void tell_kubelet(struct node *n)
@@ -117,7 +92,7 @@ static int start_some(struct node *n, const char *resource, size_t each, size_t 
         if (i > 0 && r == 0)
             continue;
         (void)printf("   container %s asks 1 %s:\n", pod, resource);
-        indented(report.data ? report.data : "");
+        story_text(report.data);
     }
     if (r == 0 && each > 1)
         (void)printf("   %zu more containers like it: all ok\n", each - 1);
@@ -148,7 +123,7 @@ static int hardware(struct node *n, const char *config, struct err *e)
     title(1, "The hardware, as carved reads it through NVML");
     if (r == 0)
         r = node_start(n, e);
-    return r < 0 ? r : show(n, (const char *[]){"gpus", NULL}, e);
+    return r < 0 ? r : story_carve(n, (const char *[]){"gpus", NULL}, NULL, e);
 }
 
 static int share(struct node *n, unsigned replicas, size_t n_containers, struct err *e)
@@ -161,7 +136,7 @@ static int share(struct node *n, unsigned replicas, size_t n_containers, struct 
                    "    - name: nvidia.com/gpu\n      replicas: %u\n",
                    replicas);
     (void)printf("   the configuration, NVIDIA's own format:\n");
-    indented(config);
+    story_text(config);
     (void)snprintf(expected, sizeof expected, "nvidia.com/gpu %u", replicas * USUAL_GPUS);
     r = node_configure(n, config, e);
     if (r == 0)
@@ -169,7 +144,7 @@ static int share(struct node *n, unsigned replicas, size_t n_containers, struct 
     if (r == 0)
         r = containers(n, 1, n_containers, e);
     if (r == 0)
-        r = show(n, (const char *[]){"ps", NULL}, e);
+        r = story_carve(n, (const char *[]){"ps", NULL}, NULL, e);
     node_end_containers(n);
     return r;
 }
@@ -188,7 +163,7 @@ static int cut(struct node *n, const struct scene *scene, struct err *e)
     (void)snprintf(config, sizeof config, "version: v1\nflags:\n  migStrategy: %s\n",
                    scene->strategy);
     (void)printf("   the configuration:\n");
-    indented(config);
+    story_text(config);
     r = node_configure(n, config, e);
     if (r == 0)
         r = node_expect(n, scene->before, e);
@@ -196,7 +171,7 @@ static int cut(struct node *n, const struct scene *scene, struct err *e)
         return r;
     tell_kubelet(n);
     begin = seconds();
-    r = show(n, (const char *[]){"mig", "apply", "-c", scene->layout, NULL}, e);
+    r = story_carve(n, (const char *[]){"mig", "apply", "-c", scene->layout, NULL}, NULL, e);
     if (r == 0)
         r = node_expect(n, scene->after, e);
     if (r == 0)
@@ -221,21 +196,25 @@ static int usual_story(struct node *n, struct err *e)
 
     if (r < 0)
         return r;
-    title(2, "Time-slicing by 4: every GPU is offered four times");
+    title(2, "Without Kubernetes: two programs on one GPU, a limit each");
+    r = tenants_show(n, e);
+    if (r < 0)
+        return r;
+    title(3, "Time-slicing by 4: every GPU is offered four times");
     r = share(n, 4, USUAL_GPUS + 1, e); /* so two share a GPU */
     if (r < 0)
         return r;
-    title(3, "The same file edited to 10: applied live, no restart");
+    title(4, "The same file edited to 10: applied live, no restart");
     r = share(n, 10, 1, e);
     if (r < 0)
         return r;
-    title(4, "MIG, one size: seven slices a GPU, all under the usual name");
+    title(5, "MIG, one size: seven slices a GPU, all under the usual name");
     r = cut(n, &single, e);
     if (r < 0)
         return r;
-    title(5, "MIG, mixed sizes: each under its own name");
+    title(6, "MIG, mixed sizes: each under its own name");
     r = cut(n, &mixed, e);
-    return r < 0 ? r : show(n, (const char *[]){"mig", "show", NULL}, e);
+    return r < 0 ? r : story_carve(n, (const char *[]){"mig", "show", NULL}, NULL, e);
 }
 
 /* The reader's own node and files. MIG devices are offered with a strategy alone. */
@@ -253,9 +232,9 @@ static int own_story(struct node *n, const struct arguments *a, struct err *e)
         title(2, "MIG as asked");
         if (!config) {
             (void)printf("   the configuration, as none was given:\n");
-            indented(usual);
+            story_text(usual);
         }
-        r = show(n, words, e);
+        r = story_carve(n, words, NULL, e);
     }
     if (r < 0)
         return r;
@@ -263,7 +242,7 @@ static int own_story(struct node *n, const struct arguments *a, struct err *e)
     r = node_settle(n, e);
     if (r == 0)
         r = containers(n, SHOWN_RESOURCES, 1, e);
-    return r < 0 ? r : show(n, (const char *[]){"ps", NULL}, e);
+    return r < 0 ? r : story_carve(n, (const char *[]){"ps", NULL}, NULL, e);
 }
 
 static void hold(struct node *n)
@@ -275,7 +254,6 @@ static void hold(struct node *n)
                  "Its configuration is %s (edit it), carved logs to %s,\n"
                  "its device plugins are in %s.\n",
                  p->socket, p->carve, p->carve, p->carve, p->config, p->log, p->kubelet);
-    (void)fflush(stdout);
     node_hold(n);
 }
 
@@ -342,11 +320,13 @@ static int tell(const struct arguments *a, struct err *e)
 
     if (r < 0)
         return r;
-    (void)printf("carve on an emulated node: %s\n\n"
-                 "Emulated: the GPUs (NVML, /proc; their device nodes lead to /dev/null), the "
-                 "kubelet\n          (on the real protocol) and the container runtime.\n"
-                 "Real:     carved, carve, and every process, namespace and mount below.\n",
-                 name);
+    (void)printf(
+        "carve on an emulated node: %s\n\n"
+        "Emulated: the GPUs (NVML, CUDA, /proc; their device nodes lead to /dev/null), the "
+        "kubelet\n          (on the real protocol) and the container runtime.\n"
+        "Real:     carved, carve, libcarve.so, and every process, namespace and mount "
+        "below.\n",
+        name);
     r = own ? own_story(&node, a, e) : usual_story(&node, e);
     if (r < 0)
         tell_log(&node);
@@ -388,11 +368,13 @@ int cmd_demo(int argc, char **argv)
     }
     /* Who reads the story may leave; the node is to be taken down all the same. */
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)setvbuf(stdout, NULL, _IOLBF, 0); /* a story is read as it goes, through a pipe too */
     r = become_root(&e);
     if (r == 0)
         r = tell(&a, &e);
-    if (fflush(stdout) != 0 && r == 0)
-        r = err_errno(&e, errno, "write");
+    if (ferror(stdout) && r == 0)
+        r = err_set(&e, EIO,
+                    "the story could not be written: its reader left, or the disk is full");
     if (r < 0)
         (void)fprintf(stderr, "carve: demo: %s\n", e.msg);
     if (r == -EINTR)

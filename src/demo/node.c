@@ -22,6 +22,7 @@ enum {
     QUIET_MS = 200,
     END_MS = 5000,
     MAX_OUTPUT = 1 << 20,
+    MAX_WORDS = 16,
 };
 
 /* Programs that the demo starts find the emulated driver by these. */
@@ -32,9 +33,11 @@ static int set_environment(const struct places *p, const char *name, struct err 
     } settings[] = {
         {"CARVE_EMULATOR_NODE", name},    {"CARVE_EMULATOR_STATE", p->state},
         {"CARVE_EMULATOR_TREE", p->tree}, {"LD_LIBRARY_PATH", p->library_folder},
-        {"CARVE_SOCKET", p->socket},
+        {"CARVE_SOCKET", p->socket},      {"CARVE_PAGES", p->pages},
+        {"CARVE_LIBRARY", p->library},
     };
 
+    (void)unsetenv("CUDA_VISIBLE_DEVICES"); /* of the machine's own GPUs */
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         if (setenv(settings[i].name, settings[i].value, 1) < 0)
             return err_errno(e, errno, "set %s", settings[i].name);
@@ -175,6 +178,7 @@ int node_open(struct node *n, const char *name, struct err *e)
 
 void node_close(struct node *n)
 {
+    node_end_tenants(n);
     node_end_containers(n);
     program_stop(&n->carved, n->loop);
     kubelet_close(n->kubelet);
@@ -242,13 +246,20 @@ int node_start(struct node *n, struct err *e)
     return access(p->socket, F_OK) == 0 ? 0 : err_set(e, EIO, "carved does not start");
 }
 
+/* The words of a carve command, as execv takes them. */
+static void add_words(const char *argv[MAX_WORDS], const struct node *n, const char *const *words)
+{
+    argv[0] = n->places.carve;
+    for (size_t i = 0; words[i] && i + 2 < MAX_WORDS; i++)
+        argv[i + 1] = words[i];
+}
+
 int node_carve(struct node *n, const char *const *words, char **output, struct err *e)
 {
-    const char *argv[16] = {n->places.carve};
+    const char *argv[MAX_WORDS] = {0};
     int r;
 
-    for (size_t i = 0; words[i] && i + 2 < sizeof argv / sizeof *argv; i++)
-        argv[i + 1] = words[i];
+    add_words(argv, n, words);
     r = run(n, argv, e);
     if (r < 0)
         return r;
@@ -256,6 +267,62 @@ int node_carve(struct node *n, const char *const *words, char **output, struct e
     if (r == 0 && n->other.failed)
         r = err_set(e, EIO, "'carve %s' failed", words[0]);
     return r;
+}
+
+/* A program that is to stay, and the last that it says before it does. */
+struct stay {
+    struct node *node;
+    const struct node_program *program;
+    const char *path, *last;
+    char *said;
+};
+
+static bool said_all(const struct stay *s)
+{
+    const char *said = s->said ? s->said : "";
+    size_t size = strlen(said), end = strlen(s->last);
+
+    return size >= end && strcmp(said + size - end, s->last) == 0;
+}
+
+static bool stays_or_over(void *self)
+{
+    struct stay *s = self;
+
+    free(TAKE(s->said));
+    (void)file_read(&s->said, NULL, s->path, MAX_OUTPUT, NULL);
+    return said_all(s) || !s->program->runs || s->node->interrupted;
+}
+
+int node_carve_stays(struct node *n, const char *const *words, const char *last, char **output,
+                     struct err *e)
+{
+    struct stay stay = {.node = n, .last = last, .path = n->places.output};
+    const char *argv[MAX_WORDS] = {0};
+    int r = check_interrupted(n, e);
+
+    if (r == 0 && n->n_tenants == NODE_MAX_TENANTS)
+        r = err_set(e, ENOSPC, "the demo keeps at most %d programs", NODE_MAX_TENANTS);
+    add_words(argv, n, words);
+    stay.program = &n->tenants[n->n_tenants];
+    if (r == 0)
+        r = program_start(&n->tenants[n->n_tenants], n->loop, argv, stay.path, e);
+    if (r < 0)
+        return r;
+    n->n_tenants++;
+    (void)ask_wait(n->loop, stays_or_over, &stay, START_MS);
+    *output = stay.said;
+    r = check_interrupted(n, e);
+    if (r == 0 && (!said_all(&stay) || !stay.program->runs))
+        r = err_set(e, EIO, "'carve %s' does not stay", words[0]);
+    return r;
+}
+
+void node_end_tenants(struct node *n)
+{
+    for (size_t i = 0; i < n->n_tenants; i++)
+        program_stop(&n->tenants[i], n->loop);
+    n->n_tenants = 0;
 }
 
 char *node_read_log(struct node *n)

@@ -15,7 +15,7 @@
 struct err;
 struct kubelet;
 
-enum { NODE_MAX_CONTAINERS = 64, NODE_SIGNALS = 3 };
+enum { NODE_MAX_CONTAINERS = 64, NODE_MAX_TENANTS = 2, NODE_SIGNALS = 3 };
 
 /* A program under way or ended. */
 struct node_program {
@@ -34,6 +34,8 @@ struct node {
     size_t log_read; /* bytes of carved's log that node_read_log gave */
     size_t n_containers;
     struct container containers[NODE_MAX_CONTAINERS];
+    size_t n_tenants;
+    struct node_program tenants[NODE_MAX_TENANTS];
 };
 
 /* `name` is what CARVE_EMULATOR_NODE takes: an EC2 type or a file. */
@@ -51,6 +53,14 @@ int node_start(struct node *n, struct err *e);
  * it fails, which is -EIO.
  */
 int node_carve(struct node *n, const char *const *words, char **output, struct err *e);
+
+/*
+ * Starts `carve WORDS…` and waits until what it says ends with `last`; it then stays until
+ * node_end_tenants. What it has said is in *output as of node_carve.
+ */
+int node_carve_stays(struct node *n, const char *const *words, const char *last, char **output,
+                     struct err *e);
+void node_end_tenants(struct node *n);
 
 /* What carved has logged since the last time; new string, NULL: nothing. */
 char *node_read_log(struct node *n);

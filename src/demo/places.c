@@ -38,9 +38,12 @@ static int find_programs(struct places *p, struct err *e)
         {"../sbin/carved", "../agent/carved"},
         {"carve-emulator", "../../emulator/carve-emulator"},
         {"../libexec/carve/demo-probe", "../demo/demo-probe"},
+        {"../libexec/carve/demo-tenant", "../demo/demo-tenant"},
         {"../libexec/carve/emulator", "../../emulator"},
+        {DEMO_LIBRARY, "../shim/libcarve.so"},
     };
-    char **const found[] = {&p->carve, &p->carved, &p->control, &p->probe, &p->library_folder};
+    char **const found[] = {&p->carve,  &p->carved,         &p->control, &p->probe,
+                            &p->tenant, &p->library_folder, &p->library};
     OWN_MEM char *self = realpath("/proc/self/exe", NULL);
     char *slash = self ? strrchr(self, '/') : NULL;
     int r = 0;
@@ -51,6 +54,19 @@ static int find_programs(struct places *p, struct err *e)
     for (size_t i = 0; r == 0 && i < sizeof candidates / sizeof *candidates; i++)
         r = find(found[i], self, candidates[i], e);
     return r;
+}
+
+/* A new folder with a name of its own. */
+static int make_folder(char **out, const char *template, struct err *e)
+{
+    OWN_MEM char *path = strdup(template);
+
+    if (!path)
+        return err_memory(e);
+    if (!mkdtemp(path))
+        return err_errno(e, errno, "make a folder '%s'", template);
+    *out = TAKE(path);
+    return 0;
 }
 
 static int make_folders(struct places *p, struct err *e)
@@ -66,16 +82,11 @@ static int make_folders(struct places *p, struct err *e)
         {"containers", &p->roots, true},    {"carved.log", &p->log, false},
         {"output", &p->output, false},
     };
-    char template[] = "/tmp/carve-demo-XXXXXX";
-    int r = 0;
+    int r = make_folder(&p->work, "/tmp/carve-demo-XXXXXX", e);
 
-    if (!mkdtemp(template))
-        return err_errno(e, errno, "make a folder in /tmp");
-    p->work = strdup(template);
-    if (!p->work) {
-        (void)rmdir(template);
-        return err_memory(e);
-    }
+    /* Slices are kept on a tmpfs; these are in a ledger of their own. */
+    if (r == 0)
+        r = make_folder(&p->pages, "/dev/shm/demo-of-carve-XXXXXX", e);
     for (size_t i = 0; r == 0 && i < sizeof parts / sizeof *parts; i++) {
         *parts[i].path = file_join(p->work, parts[i].name);
         if (!*parts[i].path)
@@ -110,12 +121,16 @@ static int remove_one(const char *path, const struct stat *info, int flag, struc
 
 void places_done(struct places *p)
 {
-    char *const all[] = {p->carve,  p->carved, p->control, p->probe,   p->library_folder,
-                         p->work,   p->state,  p->tree,    p->kubelet, p->cdi,
-                         p->socket, p->config, p->roots,   p->log,     p->output};
+    char *const all[] = {p->carve,   p->carved, p->control, p->probe, p->tenant,  p->library_folder,
+                         p->library, p->work,   p->state,   p->tree,  p->kubelet, p->cdi,
+                         p->socket,  p->config, p->roots,   p->pages, p->log,     p->output};
 
-    if (p->work)
-        (void)nftw(p->work, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    for (size_t i = 0; i < 2; i++) {
+        const char *made = i == 0 ? p->work : p->pages;
+
+        if (made)
+            (void)nftw(made, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    }
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
     *p = (struct places){0};

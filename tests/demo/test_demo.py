@@ -2,6 +2,7 @@
 """`carve demo` as a newcomer runs it: it tells the truth, ends well and leaves nothing."""
 import os
 import pathlib
+import pwd
 import re
 import signal
 import subprocess
@@ -16,9 +17,9 @@ CARVE = BUILD / "src/cli/carve"
 
 
 def left_behind():
-    folders = set(pathlib.Path("/tmp").glob("carve-demo-*"))
-    processes = subprocess.run(["pgrep", "-f", "carve-demo-"], capture_output=True, text=True).stdout.split()
-    return folders, set(processes)
+    folders = {*pathlib.Path("/tmp").glob("carve-demo-*"), *pathlib.Path("/dev/shm").glob("demo-of-carve-*")}
+    found = subprocess.run(["pgrep", "-f", "carve-demo-|demo-tenant"], capture_output=True, text=True)
+    return folders, set(found.stdout.split())
 
 
 def demo(*words, code=0, prefix=(), program=CARVE):
@@ -54,11 +55,50 @@ def test_the_usual_story():
     containers = re.findall(r"container (pod-\d) asks", text)
     assert len(containers) == 6 and text.count("| ok") == text.count("no other NVIDIA node") == 6
     assert "8 more containers like it" in text
-    shared = re.findall(r"pod-\d .*(GPU-\S+)::\d", text.split("3. ")[0])
+    shared = re.findall(r"pod-\d .*(GPU-\S+)::\d", text.split("4. ")[0])
     assert len(shared) == 9 and len(set(shared)) == 8  # two containers on one GPU
     assert "carved:" not in text and "directly" not in text  # nothing to warn of, no other way taken
     assert "libcuda.so.1" in text and "nvidia-cap" in text
     assert "Emulated:" in text and "Real:" in text
+
+
+def test_two_programs_in_slices_of_one_gpu():
+    """Real `carve run`, real libcarve.so: one asks above its limit, and `carve ps` shows it."""
+    text = demo()
+    scene = text[text.index("\n2. "):text.index("\n3. ")]
+    assert re.findall(r"\$ carve run --gpu 0 --memory (\S+) --name (\S+)", scene) == [
+        ("20Gi", "train"), ("4Gi", "notebook")]
+    assert re.findall(r"the GPU has (\d+) MiB", scene) == ["20480", "4096"]
+    assert re.findall(r"cuMemAlloc of (\d+) GiB: (\S+)", scene) == [
+        ("16", "CUDA_SUCCESS"), ("3", "CUDA_SUCCESS"), ("2", "CUDA_ERROR_OUT_OF_MEMORY")]
+    user = pwd.getpwuid(os.getuid()).pw_name
+    rows = {words[1]: words[2:] for words in map(str.split, scene.splitlines()) if words[-1:] == ["-"]}
+    assert rows["notebook"] == f"{user} 0 4.0 GiB 3.5 GiB 3.5 GiB 1 -".split()
+    assert rows["train"] == f"{user} 0 20.0 GiB 16.5 GiB 16.5 GiB 0 -".split()
+    assert scene.count("demo-tenant\n") == 2
+
+
+@pytest.fixture
+def installed():
+    """The installed `carve`. Neither a build folder nor pytest's own folders need be open to others."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        os.chmod(place, 0o755)
+        subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", place],
+                       check=True, stdout=subprocess.DEVNULL)
+        carve, = pathlib.Path(place).glob("**/bin/carve")
+        yield carve
+
+
+def test_a_limit_that_does_not_hold_is_told(installed):
+    library, = installed.parents[1].glob("lib/**/libcarve.so")
+    subprocess.run(["cc", "-shared", "-o", library, "-x", "c", "/dev/null"], check=True)
+    said = demo(code=2, program=installed)
+    assert "'train' was not answered as it should be" in said and "Done" not in said
+
+
+def test_a_program_that_is_missing_is_told(installed):
+    (installed.parents[1] / "libexec/carve/demo-tenant").unlink()
+    assert "the demo needs '../libexec/carve/demo-tenant'" in demo(code=2, program=installed)
 
 
 def test_time_slicing_on_a_node_of_ones_own(tmp_path):
@@ -86,15 +126,9 @@ def test_what_cannot_be_is_said(words, said):
     assert said in demo(*words, code=2)
 
 
-def test_an_ordinary_user_can_run_it_as_installed():
-    # Neither a build folder nor pytest's own folders need be open to others.
-    with tempfile.TemporaryDirectory(dir="/tmp") as place:
-        os.chmod(place, 0o755)
-        subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", place],
-                       check=True, stdout=subprocess.DEVNULL)
-        carve, = pathlib.Path(place).glob("**/bin/carve")
-        text = demo(prefix=["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"], program=carve)
-    assert counts(text)[0] == "nvidia.com/gpu 32"
+def test_an_ordinary_user_can_run_it_as_installed(installed):
+    text = demo(prefix=["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"], program=installed)
+    assert counts(text)[0] == "nvidia.com/gpu 32" and "CUDA_ERROR_OUT_OF_MEMORY" in text
 
 
 def test_mig_needs_no_configuration():
@@ -131,6 +165,17 @@ def test_interrupted_in_mid_story(number):
     assert left_behind() == before
 
 
+def test_interrupted_while_programs_are_in_slices():
+    before = left_behind()
+    with start() as process:
+        while "holding" not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        _, words = process.communicate(timeout=30)
+    assert process.returncode == 130 and words == "carve: demo: interrupted\n"
+    assert left_behind() == before
+
+
 def test_carved_that_dies_is_told_at_once():
     before = left_behind()
     with start() as process:
@@ -148,7 +193,7 @@ def test_reader_who_leaves_gets_a_clean_end():
         process.stdout.readline()
         process.stdout.close()
         assert process.wait(30) == 2
-        assert "Broken pipe" in process.stderr.read()
+        assert "its reader left" in process.stderr.read()
     assert left_behind() == before
 
 
