@@ -43,6 +43,7 @@ demo: all
 	@$(RELEASE)/src/cli/carve demo
 
 test: all $(SANITIZED)/build.ninja $(THREADS)/build.ninja $(VENV)/ready
+	@tools/install-packages aarch64
 	@echo "Building in $(SANITIZED) and $(THREADS), with sanitizers; this takes some minutes"
 	@ninja -C $(SANITIZED) --quiet
 	@ninja -C $(THREADS) --quiet
