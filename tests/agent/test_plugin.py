@@ -48,8 +48,8 @@ def test_comes_back_after_being_killed(carved, kubelet):
     run.kill()
     assert (kubelet.folder / "nvidia-gpu.sock").exists()
     run.start()
+    wait_for(lambda: len(kubelet.registrations) == 2, "the second registration")
     wait_devices(kubelet, {GPU: 8})
-    assert len(kubelet.registrations) == 2
 
 
 def test_leaves_no_socket_behind(carved, kubelet):

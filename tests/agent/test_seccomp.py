@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """carved has no network: a library in its process tries, on a thread that is older than main() and
 on one that is made later; and nothing that carved itself does needs one."""
+import contextlib
 import os
 import pathlib
 import platform
@@ -36,9 +37,10 @@ def sockets(run):
     """The inodes of the process's sockets."""
     found = set()
     for link in pathlib.Path(f"/proc/{run.process.pid}/fd").iterdir():
-        match = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(link))
-        if match:
-            found.add(match.group(1))
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            match = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(link))
+            if match:
+                found.add(match.group(1))
     return found
 
 
